@@ -1,0 +1,215 @@
+"""The pipeline: text -> typed expression -> differential -> trace form -> derivative -> simplified -> checked.
+
+The file to read first.
+"""
+
+from __future__ import annotations
+
+from matgrad import expr as ex
+from matgrad.differential import expand
+from matgrad.errors import CheckFailed, MatgradError, NameProblem, Unsupported, UsageError
+from matgrad.expr import Expr
+from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
+from matgrad.shapes import Declared, Typed, declare, read
+from matgrad.simplify import simplify, simplify_sum
+from matgrad.steps import DERIVATIVE, TRACE, Line, Step
+from matgrad.trace_form import LAYOUTS, collect, trace_form
+
+
+class Derivation:
+    """A derivative and how it was found.
+
+    `expression` is y, `wrt` the variable, `derivative` the answer in `layout`, `steps` each rule that was applied,
+    `check` the outcome of the numeric check (None if it was not asked for), `notes` what was assumed.
+    """
+
+    def __init__(self, typed: Typed, wrt: Expr, layout: str, definition: bool) -> None:
+        self.typed = typed
+        self.expression = typed.expr
+        self.wrt = wrt
+        self.layout = layout
+        self.notes: list[str] = list(typed.notes)
+        self.check: object | None = None
+        self.recorder = Recorder((wrt,))
+        self.start = ex.diff(typed.expr)
+        self.steps: list[Step] = self.recorder.steps
+        self.final, self.mixed = _derive(typed.expr, wrt, self.recorder)
+        self.derivative = in_layout(self.mixed, typed.expr, wrt, layout)
+
+    @property
+    def assumptions(self) -> list[tuple[str, Expr]]:
+        """The properties that a step assumed because they could not be proved."""
+        return list(dict.fromkeys(a for s in self.steps for a in s.assuming))
+
+    def lines(self, full: bool = False) -> list[Line]:
+        """The displayed lines, from dy to the derivative."""
+        first = [s for s in self.steps if s.phase != DERIVATIVE]
+        last = [s for s in self.steps if s.phase == DERIVATIVE]
+        return lines(self.start, first, full) + lines(self.final, last, full)
+
+    def replay(self) -> Expr:
+        """Do every recorded step again, from y, and return the derivative that comes out.
+
+        Raises MatgradError (code 70) if a step is not an instance of its rule, speaks of something that is not there,
+        or leads elsewhere.
+        """
+        first = [s for s in self.steps if s.phase != DERIVATIVE]
+        last = [s for s in self.steps if s.phase == DERIVATIVE]
+        state = self.start
+        for steps, goal in ((first, self.final), (last, self.mixed)):
+            replay = Replay(state)
+            for step in steps:
+                if not check_step(step, dependence(step.phase, (self.wrt,))):
+                    raise CheckFailed(f"a step is not an instance of {step.rule}")
+                if not replay.follow(step):
+                    raise CheckFailed(f"a step of {step.rule} speaks of something that is not there")
+            if replay.state is not goal and steps:
+                raise CheckFailed("the steps lead elsewhere")
+            state = goal
+        return state
+
+    def to(self, format: str) -> str:
+        """The derivation as text, ascii, json or latex, or the answer alone as matgrad."""
+        from matgrad.render.report import FORMATS
+
+        if format not in FORMATS:
+            raise UsageError(
+                f"there is no format `{format}`", help=f"the formats are {', '.join(FORMATS)}"
+            )
+        return FORMATS[format](self)
+
+    def _repr_latex_(self) -> str:
+        from matgrad.render.report import derivation_latex
+
+        return f"$${derivation_latex(self)}$$"
+
+    def __str__(self) -> str:
+        return self.to("matgrad")
+
+
+def diff(
+    text: str,
+    wrt: str | None = None,
+    let: list[str] | tuple[str, ...] = (),
+    layout: str = "mixed",
+    order: int = 1,
+    check: bool = True,
+    seed: int = 0,
+    from_definition: bool = False,
+) -> Derivation:
+    """The derivative of an expression, step by step, numerically checked.
+
+    `text` is an expression of the language, `wrt` the name of a variable (optional when there is only one), `let`
+    declarations such as `"S: symmetric(n)"`. Raises MatgradError: SyntaxProblem, NameProblem and ShapeProblem for the
+    input, Unsupported where there is no closed form yet, CheckFailed if the answer fails its own numeric check.
+    """
+    if layout not in LAYOUTS:
+        raise UsageError(f"there is no layout `{layout}`", help=f"the layouts are {', '.join(LAYOUTS)}")
+    if order < 1:
+        raise UsageError("the order of a derivative is 1 or more")
+    declared = declarations(let)
+    typed = read(text, declared)
+    variable = find_variable(typed, wrt)
+    for _ in range(order - 1):
+        inner = Derivation(typed, variable, "mixed", from_definition)
+        if check:
+            verify(inner, seed)
+        typed = typed._replace(expr=inner.derivative, text="", notes=())
+    derivation = Derivation(typed, variable, layout, from_definition)
+    if check:
+        verify(derivation, seed)
+    return derivation
+
+
+def declarations(let: list[str] | tuple[str, ...]) -> dict[str, Declared]:
+    """The declarations of several `--let` texts, by name."""
+    declared: dict[str, Declared] = {}
+    for text in let:
+        d = declare(text)
+        if d.name in declared:
+            raise NameProblem(f"`{d.name}` is declared twice", text=text, help="keep one of the two declarations")
+        declared[d.name] = d
+    return declared
+
+
+def find_variable(typed: Typed, wrt: str | None) -> Expr:
+    """The variable to differentiate by."""
+    from matgrad.parse import canonical_name
+
+    names = list(typed.variables)
+    if wrt is None:
+        if len(names) == 1:
+            return typed.variables[names[0]]
+        if not names:
+            raise UsageError("there is no variable in the expression")
+        raise UsageError(
+            f"which variable? The expression has {', '.join(names)}", help=f"add `--wrt {names[0]}`"
+        )
+    name = canonical_name(wrt.strip())
+    if name not in typed.variables:
+        known = f"it has {', '.join(names)}" if names else "it has no variables"
+        raise NameProblem(f"the variable `{wrt}` is not in the expression", help=known)
+    return typed.variables[name]
+
+
+def _derive(y: Expr, wrt: Expr, recorder: Recorder) -> tuple[Expr, Expr]:
+    """(The trace form of dy, the derivative in the mixed layout). Every change is recorded."""
+    _supported(y, wrt)
+    dy = expand(y, recorder)
+    if ex.is_zero(dy):
+        return dy, _zero_derivative(y, wrt)
+    total = collect(trace_form(dy, recorder), recorder)
+    factor, _, _ = split_term(total, recorder.depends)
+    if factor.kind == ex.ADD and factor in ex.postorder(total):
+        tidy = simplify_sum(factor, recorder)
+        total = ex.substitute(total, {factor: tidy})
+    recorder.enter(DERIVATIVE)
+    found = recorder.run("read-off", total, total)
+    recorder.next_line()
+    return total, simplify(found, recorder)
+
+
+def _supported(y: Expr, wrt: Expr) -> None:
+    kinds = (y.shape.kind, wrt.shape.kind)
+    words = f"a {kinds[0]} by a {kinds[1]}"
+    allowed = y.is_scalar or wrt.is_scalar or kinds == (ex.VECTOR, ex.VECTOR)
+    if not allowed:
+        raise Unsupported(
+            f"the derivative of {words} is not written yet",
+            help="differentiate a scalar made of it, such as one entry `(...)[i,j]`"
+            if kinds[0] == ex.MATRIX
+            else "differentiate one entry of it, `(...)[i]`",
+        )
+
+
+def _zero_derivative(y: Expr, wrt: Expr) -> Expr:
+    if y.is_scalar:
+        return ex.zeros(wrt.shape)
+    if wrt.is_scalar:
+        return ex.zeros(y.shape)
+    return ex.zeros(ex.matrix_shape(y.shape.rows, wrt.shape.rows))
+
+
+def in_layout(mixed: Expr, y: Expr, wrt: Expr, layout: str) -> Expr:
+    """The derivative in another layout: `denominator` transposes Jacobians, `numerator` transposes gradients."""
+    from matgrad.rewrite import push_transposes
+
+    gradient = y.is_scalar
+    if (layout == "denominator" and not gradient) or (layout == "numerator" and gradient):
+        return push_transposes(ex.transpose(mixed))
+    return mixed
+
+
+def verify(derivation: Derivation, seed: int = 0) -> None:
+    """Check a derivation numerically; raises CheckFailed if the derivative is wrong."""
+    from matgrad.verify import check_derivative
+
+    check = check_derivative(
+        derivation.expression, derivation.mixed, derivation.wrt, seed, derivation.assumptions
+    )
+    derivation.check = check
+    if not check.ok and check.points:
+        raise CheckFailed(
+            f"the derivative found is off by {check.worst_relative_error:.1e} at a random point",
+            help="this is a bug of matgrad; please report the command, with the version",
+        )

@@ -1,0 +1,150 @@
+"""Dimensions: positive integers, names, and sums and products of those.
+
+A dimension is an `int`, a `str` (a name such as `n`), a `DimVar` (a dimension that inference has not settled yet)
+or a `Poly`, a polynomial with integer coefficients in names and variables. Equal dimensions compare equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Union
+
+
+class DimVar:
+    """A dimension still to be found: a cell of the union-find structure of one inference run."""
+
+    __slots__ = ("hint", "value")
+
+    def __init__(self, hint: str = "") -> None:
+        self.value: Dim | None = None
+        self.hint = hint
+
+
+class Poly:
+    """A sum of products of dimensions, at least one of them not a number: `terms` maps monomial to coefficient."""
+
+    __slots__ = ("_key", "terms")
+
+    def __init__(self, terms: dict[tuple[str | DimVar, ...], int]) -> None:
+        self.terms = terms
+        self._key = frozenset(terms.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Poly) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return dim_text(self)
+
+
+Dim = Union[int, str, DimVar, Poly]
+
+
+def resolve(dim: Dim) -> Dim:
+    """The dimension with every settled variable replaced by its value."""
+    while isinstance(dim, DimVar) and dim.value is not None:
+        dim = dim.value
+    if isinstance(dim, Poly) and any(
+        isinstance(a, DimVar) and a.value is not None for m in dim.terms for a in m
+    ):
+        total: Dim = 0
+        for monomial, count in dim.terms.items():
+            product: Dim = count
+            for atom in monomial:
+                product = dim_mul(product, resolve(atom))
+            total = dim_add(total, product)
+        return total
+    return dim
+
+
+def _terms(dim: Dim) -> dict[tuple[str | DimVar, ...], int]:
+    if isinstance(dim, Poly):
+        return dim.terms
+    if isinstance(dim, int):
+        return {(): dim} if dim else {}
+    return {(dim,): 1}
+
+
+def _build(terms: dict[tuple[str | DimVar, ...], int]) -> Dim:
+    terms = {m: c for m, c in terms.items() if c}
+    if not terms:
+        return 0
+    if len(terms) == 1:
+        ((monomial, count),) = terms.items()
+        if not monomial:
+            return count
+        if len(monomial) == 1 and count == 1:
+            return monomial[0]
+    return Poly(terms)
+
+
+def dim_add(a: Dim, b: Dim) -> Dim:
+    """a + b."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a + b
+    terms = dict(_terms(a))
+    for monomial, count in _terms(b).items():
+        terms[monomial] = terms.get(monomial, 0) + count
+    return _build(terms)
+
+
+def dim_mul(a: Dim, b: Dim) -> Dim:
+    """a * b."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a * b
+    terms: dict[tuple[str | DimVar, ...], int] = {}
+    for m1, c1 in _terms(a).items():
+        for m2, c2 in _terms(b).items():
+            monomial = tuple(sorted(m1 + m2, key=_atom_order))
+            terms[monomial] = terms.get(monomial, 0) + c1 * c2
+    return _build(terms)
+
+
+def _atom_order(atom: str | DimVar) -> tuple[int, str]:
+    return (0, atom) if isinstance(atom, str) else (1, str(id(atom)))
+
+
+def dim_text(dim: Dim) -> str:
+    """The dimension as a reader writes it: `n`, `3`, `m*n`, `n + 1`."""
+    dim = resolve(dim)
+    if isinstance(dim, DimVar):
+        return dim.hint or "?"
+    if isinstance(dim, Poly):
+        parts = []
+        for monomial, count in sorted(
+            dim.terms.items(), key=lambda t: (-len(t[0]), [_atom_order(a) for a in t[0]])
+        ):
+            factors = [a if isinstance(a, str) else a.hint or "?" for a in monomial]
+            if count != 1 or not factors:
+                factors.insert(0, str(count))
+            parts.append("*".join(factors))
+        return " + ".join(parts)
+    return str(dim)
+
+
+def dim_atoms(dim: Dim) -> list[str | DimVar]:
+    """The names and variables in a dimension, in order of appearance."""
+    dim = resolve(dim)
+    if isinstance(dim, Poly):
+        return list(dict.fromkeys(a for m in dim.terms for a in m))
+    return [] if isinstance(dim, int) else [dim]
+
+
+def dim_value(dim: Dim, sizes: Mapping[str, int]) -> int:
+    """The number that a dimension stands for when its names have the given sizes."""
+    if isinstance(dim, int):
+        return dim
+    if isinstance(dim, str):
+        return sizes[dim]
+    if isinstance(dim, Poly):
+        total = 0
+        for monomial, count in dim.terms.items():
+            for atom in monomial:
+                count *= sizes[atom] if isinstance(atom, str) else dim_value(atom, sizes)
+            total += count
+        return total
+    if dim.value is None:
+        raise KeyError(dim.hint)
+    return dim_value(dim.value, sizes)

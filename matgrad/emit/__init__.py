@@ -1,0 +1,1 @@
+"""Expression to source code."""

@@ -1,0 +1,174 @@
+"""Expression to NumPy source: one assignment a node, no expression twice.
+
+Scalars are floats, vectors and rows one-dimensional arrays, matrices two-dimensional ones. The source is made of the
+function table's templates and of names made here, never of text that a user typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from matgrad import expr as ex
+from matgrad.dims import Dim, dim_text
+from matgrad.errors import InternalError
+from matgrad.expr import Expr
+from matgrad.functions import TABLE
+from matgrad.shapes import signature
+
+
+class Program:
+    """Assignments that compute expressions: `lines` of source, and the name that holds each node."""
+
+    def __init__(self, inputs: Mapping[Expr, str]) -> None:
+        self.lines: list[str] = []
+        self.names: dict[Expr, str] = dict(inputs)
+
+    def add(self, root: Expr) -> str:
+        """Emit what is missing to compute `root`; returns the name of its value."""
+        for node in _needed(root, self.names):
+            if node not in self.names:
+                name = f"t{len(self.lines)}"
+                code = _code(node, [self.names[a] for a in node.args])
+                self.lines.append(f"{name} = {code}")
+                self.names[node] = name
+        return self.names[root]
+
+
+def _needed(root: Expr, known: Mapping[Expr, str]) -> list[Expr]:
+    """The nodes to compute, arguments first, stopping at known ones."""
+    order: list[Expr] = []
+    seen: set[Expr] = set(known)
+    todo: list[tuple[Expr, bool]] = [(root, False)]
+    while todo:
+        node, ready = todo.pop()
+        if ready:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            todo.append((node, True))
+            todo.extend((a, False) for a in node.args)
+    return order
+
+
+def _size(dim: Dim) -> str:
+    """A dimension as code over a dictionary `sizes`."""
+    import re
+
+    return re.sub(r"[^\W\d]\w*", lambda m: f"sizes[{m.group()!r}]", dim_text(dim))
+
+
+def _code(e: Expr, args: list[str]) -> str:
+    kind = e.kind
+    if kind == ex.NUM:
+        value = e.data
+        return repr(float(value)) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
+    if kind == ex.CONST:
+        return _constant(e)
+    if kind == ex.ADD:
+        return " + ".join(args)
+    if kind == ex.MUL:
+        return _product(e, args)
+    if kind == ex.STACK:
+        return _stack(e, args)
+    if kind == ex.INDEX:
+        at = ", ".join(":" if i is None else _index(i) for i in e.data)
+        return f"{args[0]}[{at}]"
+    if kind != ex.CALL:
+        raise InternalError(f"no code for {kind}")
+    if e.op == "apply":
+        return f"functions[{e.data[1]!r}]({args[0]}, {e.data[2]})"
+    if e.op == "hadamard":
+        return "*".join(args)
+    if e.op == "matpow":
+        return TABLE["matpow"].numpy.format(X=args[0], k=int(e.args[1].data))
+    names = [name for name, _ in signature(e.op).parameters]
+    return TABLE[e.op].numpy.format(**dict(zip(names, args, strict=True)))
+
+
+def _index(i: int | str) -> str:
+    return str(i - 1) if isinstance(i, int) else f"sizes[{'#' + i!r}] - 1"
+
+
+def _constant(e: Expr) -> str:
+    if e.op == "pi":
+        return "np.pi"
+    rows, cols = _size(e.shape.rows), _size(e.shape.cols)
+    if e.op == "eye":
+        return f"np.eye({rows})"
+    if e.op == "basis":
+        return f"np.eye({rows})[{_index(e.data[1])}]"
+    shape = {ex.VECTOR: rows, ex.ROW: cols}.get(e.shape.kind, f"({rows}, {cols})")
+    return f"np.{e.op}({shape})"
+
+
+def _product(e: Expr, args: list[str]) -> str:
+    count = e.data[1]
+    parts = []
+    if e.coefficient != 1:
+        value = e.coefficient
+        number = f"{value.numerator}" if value.denominator == 1 else f"({value.numerator}/{value.denominator})"
+        parts.append(number)
+    parts.extend(args[:count])
+    links = list(zip(args[count:], (a.shape.kind for a in e.chain), strict=True))
+    if links:
+        # A vector at the end is multiplied from the right, anything else from the left.
+        if links[-1][1] == ex.VECTOR:
+            code, kind = links[-1]
+            for left, left_kind in reversed(links[:-1]):
+                code, kind = _pair(left, left_kind, code, kind)
+        else:
+            code, kind = links[0]
+            for right, right_kind in links[1:]:
+                code, kind = _pair(code, kind, right, right_kind)
+        parts.append(code if len(links) == 1 else f"({code})")
+    return "*".join(parts)
+
+
+def _pair(a: str, s: str, b: str, t: str) -> tuple[str, str]:
+    """The code and the kind of a product of two factors."""
+    if s == ex.SCALAR or t == ex.SCALAR:
+        return f"{a}*{b}", t if s == ex.SCALAR else s
+    if s == ex.VECTOR:
+        if t == ex.ROW:
+            return f"np.outer({a}, {b})", ex.MATRIX
+        return f"{a}[:, None] @ {b}", ex.MATRIX
+    if t == ex.ROW:
+        return f"{a} @ {b}[None, :]", ex.MATRIX
+    if s == ex.ROW:
+        return f"({a} @ {b})", ex.SCALAR if t == ex.VECTOR else ex.ROW
+    return f"({a} @ {b})", ex.VECTOR if t == ex.VECTOR else ex.MATRIX
+
+
+def _stack(e: Expr, args: list[str]) -> str:
+    if e.shape.kind != ex.MATRIX:
+        parts = [f"np.atleast_1d({a})" for a in args]
+        return f"np.concatenate([{', '.join(parts)}])"
+    shaped = []
+    for a, block in zip(args, e.args, strict=True):
+        suffix = {ex.SCALAR: "np.reshape({}, (1, 1))", ex.VECTOR: "{}[:, None]", ex.ROW: "{}[None, :]"}
+        shaped.append(suffix.get(block.shape.kind, "{}").format(a))
+    rows = [
+        "[" + ", ".join(shaped[i : i + e.data]) + "]" for i in range(0, len(shaped), e.data)
+    ]
+    return f"np.block([{', '.join(rows)}])"
+
+
+def compiled(roots: list[Expr], inputs: list[Expr]) -> Callable[..., list[Any]]:
+    """A function of (values of the inputs, sizes by name, unknown functions by name) to the values of the roots."""
+    import numpy as np
+
+    program = Program({e: f"x{i}" for i, e in enumerate(inputs)})
+    results = [program.add(root) for root in roots]
+    body = "".join(f"    {line}\n" for line in program.lines)
+    arguments = "".join(f"x{i}, " for i in range(len(inputs)))
+    source = (
+        f"def evaluate(values, sizes, functions):\n"
+        f"    ({arguments}) = values\n{body}    return [{', '.join(results)}]\n"
+    )
+    if not inputs:
+        source = source.replace("    () = values\n", "")
+    namespace: dict[str, Any] = {"np": np}
+    exec(compile(source, "<matgrad>", "exec"), namespace)  # source made from tables and generated names only
+    function: Callable[..., list[Any]] = namespace["evaluate"]
+    return function

@@ -1,0 +1,562 @@
+"""The expression DAG: ten immutable, interned node kinds, with a shape each.
+
+Equal means identical: the constructors below return the node that exists already, so `is` compares expressions and
+a dictionary keyed by node is a memo. Build nodes with the constructors only; they keep these notational
+conventions, which are not worth a step in a derivation:
+
+- sums and products are flat: `(a + b) + c` is one node with three terms;
+- a product is `coefficient * scalars * chain`: one number, the scalar factors (divisors last), then the vectors,
+  rows and matrices in order. A row times a vector that is followed by more becomes one scalar factor;
+- `1 x`, `0 x`, `I X`, `X + 0`, `X''`, `c'` for a scalar, `X^1` and `(X^-1)^-1` are not written;
+- a scalar that is added to a vector or a matrix stands there times `ones`.
+
+No function here recurses on the depth of an expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
+
+from matgrad.dims import Dim, dim_add, dim_text
+from matgrad.errors import InternalError, LimitProblem
+
+SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
+
+# Node kinds. `data` is what a node holds beside its arguments.
+NUM = "num"  # data: a Fraction
+VAR = "var"  # data: (name, properties)
+CONST = "const"  # data: ("eye",) | ("ones",) | ("zeros",) | ("basis", index) | ("pi",)
+ADD = "add"  # args: the terms
+MUL = "mul"  # data: (coefficient, number of scalars); args: scalars, then the chain
+CALL = "call"  # data: (operation, *parameters): a function of matgrad.functions.TABLE
+STACK = "stack"  # data: number of columns of blocks; args: the blocks, row by row
+INDEX = "index"  # data: one or two of int | str | None (None is `:`)
+DIFF = "diff"  # args: (N,): the differential d(N)
+
+MAX_NUMBER_BITS = 4096
+
+
+class Shape(NamedTuple):
+    """A kind and its numbers of rows and columns (1 where the kind says so)."""
+
+    kind: str
+    rows: Dim
+    cols: Dim
+
+    def __str__(self) -> str:
+        if self.kind == SCALAR:
+            return SCALAR
+        if self.kind == VECTOR:
+            return f"vector({dim_text(self.rows)})"
+        if self.kind == ROW:
+            return f"row({dim_text(self.cols)})"
+        return f"matrix({dim_text(self.rows)}, {dim_text(self.cols)})"
+
+
+SCALAR_SHAPE = Shape(SCALAR, 1, 1)
+
+
+def vector_shape(n: Dim) -> Shape:
+    """The shape of a column of n entries."""
+    return Shape(VECTOR, n, 1)
+
+
+def row_shape(n: Dim) -> Shape:
+    """The shape of a row of n entries."""
+    return Shape(ROW, 1, n)
+
+
+def matrix_shape(m: Dim, n: Dim) -> Shape:
+    """The shape of a matrix of m rows and n columns."""
+    return Shape(MATRIX, m, n)
+
+
+class Expr:
+    """One node. Compare with `is`; build with the constructors of this module."""
+
+    __slots__ = ("__weakref__", "args", "data", "kind", "shape")
+
+    kind: str
+    data: Any
+    args: tuple[Expr, ...]
+    shape: Shape
+
+    def __repr__(self) -> str:
+        inner = ", ".join(map(repr, self.args))
+        return f"{self.kind}({self.data!r}{', ' if inner else ''}{inner})"
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether the shape is a scalar."""
+        return self.shape.kind == SCALAR
+
+    @property
+    def coefficient(self) -> Fraction:
+        """The number in front of a product (1 for everything else)."""
+        if self.kind == MUL:
+            coefficient: Fraction = self.data[0]
+            return coefficient
+        return ONE_F
+
+    @property
+    def scalars(self) -> tuple[Expr, ...]:
+        """The scalar factors of a product."""
+        return self.args[: self.data[1]] if self.kind == MUL else (self,) if self.is_scalar else ()
+
+    @property
+    def chain(self) -> tuple[Expr, ...]:
+        """The vectors, rows and matrices of a product, in order."""
+        return self.args[self.data[1] :] if self.kind == MUL else () if self.is_scalar else (self,)
+
+    @property
+    def op(self) -> str:
+        """The operation of a CALL, the name of a CONST, and the kind of everything else."""
+        if self.kind == CALL or self.kind == CONST:
+            name: str = self.data[0]
+            return name
+        return self.kind
+
+
+_interned: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
+
+
+def make(kind: str, data: Any, args: tuple[Expr, ...], shape: Shape) -> Expr:
+    """The one node of these parts. Only constructors call this."""
+    key = (kind, data, args, shape)
+    node = _interned.get(key)
+    if node is None:
+        node = Expr()
+        node.kind, node.data, node.args, node.shape = kind, data, args, shape
+        _interned[key] = node
+    return node
+
+
+ONE_F = Fraction(1)
+
+
+def num(value: int | Fraction) -> Expr:
+    """A number, exact."""
+    value = Fraction(value)
+    if value.numerator.bit_length() + value.denominator.bit_length() > MAX_NUMBER_BITS:
+        raise LimitProblem(f"a number of more than {MAX_NUMBER_BITS} bits")
+    return make(NUM, value, (), SCALAR_SHAPE)
+
+
+ZERO, ONE = num(0), num(1)
+
+
+def var(name: str, shape: Shape, properties: Iterable[str] = ()) -> Expr:
+    """A variable, with its declared properties."""
+    return make(VAR, (name, frozenset(properties)), (), shape)
+
+
+def eye(n: Dim) -> Expr:
+    """The identity matrix, n x n."""
+    return make(CONST, ("eye",), (), matrix_shape(n, n))
+
+
+def ones(shape: Shape) -> Expr:
+    """The array of ones of a shape."""
+    return ONE if shape.kind == SCALAR else make(CONST, ("ones",), (), shape)
+
+
+def zeros(shape: Shape) -> Expr:
+    """The array of zeros of a shape."""
+    return ZERO if shape.kind == SCALAR else make(CONST, ("zeros",), (), shape)
+
+
+def basis(index: int | str, n: Dim) -> Expr:
+    """The basis vector e_index of n entries."""
+    return make(CONST, ("basis", index), (), vector_shape(n))
+
+
+PI = make(CONST, ("pi",), (), SCALAR_SHAPE)
+
+
+def is_zero(e: Expr) -> bool:
+    """Whether e is the constant zero. A false answer means "not written as zero"."""
+    return e is ZERO or (e.kind == CONST and e.data[0] == "zeros")
+
+
+def add(*terms: Expr) -> Expr:
+    """The sum of terms of one shape, flattened, without zeros."""
+    flat: list[Expr] = []
+    for t in terms:
+        if t.kind == ADD:
+            flat.extend(t.args)
+        elif not is_zero(t):
+            flat.append(t)
+    if not flat:
+        return zeros(terms[0].shape)
+    if len(flat) == 1:
+        return flat[0]
+    shape = flat[0].shape
+    if shape.kind == SCALAR and all(t.kind == NUM for t in flat):
+        return num(sum((t.data for t in flat), Fraction(0)))
+    for t in flat:
+        if t.shape != shape:
+            raise InternalError(f"a sum of {shape} and {t.shape}")
+    return make(ADD, None, tuple(flat), shape)
+
+
+def _product_shape(first: Expr, last: Expr) -> Shape:
+    if first.shape.kind == ROW:
+        return SCALAR_SHAPE if last.shape.kind == VECTOR else Shape(ROW, 1, last.shape.cols)
+    if last.shape.kind == VECTOR:
+        return Shape(VECTOR, first.shape.rows, 1)
+    if first is last:
+        return first.shape
+    return Shape(MATRIX, first.shape.rows, last.shape.cols)
+
+
+def mul(*factors: Expr) -> Expr:
+    """The product, in the form `coefficient * scalars * chain` that the module describes."""
+    coefficient = ONE_F
+    scalars: list[Expr] = []
+    chain: list[Expr] = []
+    zero = False
+
+    def closed() -> bool:
+        return bool(chain) and chain[0].shape.kind == ROW and chain[-1].shape.kind == VECTOR
+
+    def close() -> None:
+        scalars.append(make(MUL, (ONE_F, 0), tuple(chain), SCALAR_SHAPE))
+        chain.clear()
+
+    for f in factors:
+        if f.kind == NUM:
+            coefficient *= f.data
+            continue
+        if f.kind == MUL:
+            coefficient *= f.data[0]
+            count = f.data[1]
+            scalars.extend(f.args[:count])
+            links = f.args[count:]
+            if f.shape.kind == SCALAR and links:
+                if closed():
+                    close()
+                if chain:
+                    scalars.append(make(MUL, (ONE_F, 0), links, SCALAR_SHAPE))
+                else:
+                    chain.extend(links)
+                continue
+        elif f.shape.kind == SCALAR:
+            scalars.append(f)
+            continue
+        else:
+            links = (f,)
+        for link in links:
+            if closed():
+                close()
+            if chain and chain[-1].shape.cols != link.shape.rows:
+                raise InternalError(f"a product of {chain[-1].shape} and {link.shape}")
+            if link.kind == CONST:
+                if link.data[0] == "zeros":
+                    zero = True
+                elif link.data[0] == "eye" and chain:
+                    continue
+            if chain and chain[-1].kind == CONST and chain[-1].data[0] == "eye":
+                chain.pop()
+            chain.append(link)
+    shape = _product_shape(chain[0], chain[-1]) if chain else SCALAR_SHAPE
+    if zero or coefficient == 0:
+        return zeros(shape)
+    if coefficient.numerator.bit_length() + coefficient.denominator.bit_length() > MAX_NUMBER_BITS:
+        raise LimitProblem(f"a number of more than {MAX_NUMBER_BITS} bits")
+    if not scalars and not chain:
+        return num(coefficient)
+    if coefficient == 1 and len(scalars) + len(chain) == 1:
+        return scalars[0] if scalars else chain[0]
+    if len(scalars) > 1:
+        scalars.sort(key=_is_divisor)
+    return make(MUL, (coefficient, len(scalars)), tuple(scalars + chain), shape)
+
+
+def _is_divisor(e: Expr) -> bool:
+    return (
+        e.kind == CALL
+        and e.data[0] in ("power", "epow")
+        and e.args[1].kind == NUM
+        and e.args[1].data < 0
+    )
+
+
+is_divisor = _is_divisor
+
+
+def neg(e: Expr) -> Expr:
+    """-e."""
+    return mul(num(-1), e)
+
+
+def sub(a: Expr, b: Expr) -> Expr:
+    """a - b."""
+    return add(a, neg(b))
+
+
+def call(op: str, args: tuple[Expr, ...], shape: Shape, *parameters: Any) -> Expr:
+    """A function or operator of the table, applied. Shapes are the caller's business (matgrad.shapes)."""
+    return make(CALL, (op, *parameters), args, shape)
+
+
+def transposed_shape(shape: Shape) -> Shape:
+    """The shape of the transpose."""
+    kind = {VECTOR: ROW, ROW: VECTOR}.get(shape.kind, shape.kind)
+    return Shape(kind, shape.cols, shape.rows)
+
+
+def transpose(e: Expr) -> Expr:
+    """e', as it is written: a product stays a product under one transpose."""
+    if e.shape.kind == SCALAR:
+        return e
+    if e.kind == CALL and e.data[0] == "transpose":
+        return e.args[0]
+    if e.kind == CONST:
+        if e.data[0] == "eye":
+            return e
+        if e.data[0] in ("ones", "zeros"):
+            return make(CONST, e.data, (), transposed_shape(e.shape))
+    return make(CALL, ("transpose",), (e,), transposed_shape(e.shape))
+
+
+def integer(e: Expr) -> int | None:
+    """The value of a whole number, or None."""
+    if e.kind == NUM and e.data.denominator == 1:
+        return int(e.data)
+    return None
+
+
+def power(base: Expr, exponent: Expr) -> Expr:
+    """A scalar to a scalar power, or a square matrix to an integer power; whole powers multiply out of products."""
+    k = integer(exponent)
+    if k == 1:
+        return base
+    if not base.is_scalar:
+        if k == 0:
+            return eye(base.shape.rows)
+        if k is not None and k < 0:
+            return inverse(power(base, num(-k)))
+        if base.kind == CONST and base.data[0] == "eye":
+            return base
+        return make(CALL, ("matpow",), (base, exponent), base.shape)
+    if k == 0:
+        return ONE
+    if k is not None:
+        if base.kind == NUM and (base.data or k > 0):
+            bits = max(base.data.numerator.bit_length(), base.data.denominator.bit_length())
+            if base.data not in (0, 1, -1) and bits * abs(k) > MAX_NUMBER_BITS:
+                raise LimitProblem(f"a number of more than {MAX_NUMBER_BITS} bits")
+            return num(base.data**k if abs(base.data) != 1 else base.data ** (abs(k) % 2 or 2))
+        if base.kind == MUL and (base.data[0] != 1 or len(base.scalars) + bool(base.chain) > 1):
+            parts = [power(num(base.data[0]), exponent)]
+            parts += [power(s, exponent) for s in base.scalars]
+            if base.chain:
+                parts.append(power(mul(*base.chain), exponent))
+            return mul(*parts)
+        if base.kind == CALL and base.data[0] == "power" and base.args[1].kind == NUM:
+            return power(base.args[0], num(base.args[1].data * k))
+    return make(CALL, ("power",), (base, exponent), SCALAR_SHAPE)
+
+
+def inverse(e: Expr) -> Expr:
+    """e^-1 of a square matrix, or 1/e of a scalar."""
+    if e.is_scalar:
+        return power(e, num(-1))
+    if e.kind == CALL and e.data[0] == "inv":
+        return e.args[0]
+    if e.kind == CONST and e.data[0] == "eye":
+        return e
+    return make(CALL, ("inv",), (e,), e.shape)
+
+
+def hadamard(*factors: Expr) -> Expr:
+    """The entry-by-entry product; scalars move in front, powers with a negative exponent to the end."""
+    outer: list[Expr] = []
+    arrays: list[Expr] = []
+    shape = SCALAR_SHAPE
+    for f in factors:
+        if f.is_scalar:
+            outer.append(f)
+            continue
+        shape = f.shape
+        if f.kind == MUL and (f.data[0] != 1 or f.data[1]):
+            outer.append(num(f.data[0]))
+            outer.extend(f.scalars)
+            f = mul(*f.chain)
+        if f.kind == CALL and f.data[0] == "hadamard":
+            arrays.extend(f.args)
+        elif is_zero(f):
+            return zeros(f.shape)
+        elif not (f.kind == CONST and f.data[0] == "ones"):
+            arrays.append(f)
+    if len(arrays) > 1:
+        if any(a.shape != shape for a in arrays):
+            raise InternalError("an elementwise product of different shapes")
+        arrays.sort(key=_is_divisor)
+        inner = make(CALL, ("hadamard",), tuple(arrays), shape)
+    else:
+        inner = arrays[0] if arrays else ones(shape)
+    return mul(*outer, inner) if outer else inner
+
+
+def epower(base: Expr, exponent: Expr) -> Expr:
+    """The entry-by-entry power; a scalar on either side is used for every entry."""
+    if base.is_scalar:
+        if exponent.is_scalar:
+            return power(base, exponent)
+        return make(CALL, ("epow",), (base, exponent), exponent.shape)
+    k = integer(exponent)
+    if k == 1:
+        return base
+    if k == 0:
+        return ones(base.shape)
+    if k is not None:
+        if base.kind == MUL and (base.data[0] != 1 or base.data[1]):
+            outer = [power(num(base.data[0]), exponent)]
+            outer += [power(s, exponent) for s in base.scalars]
+            return mul(*outer, epower(mul(*base.chain), exponent))
+        if base.kind == CALL and base.data[0] == "hadamard":
+            return hadamard(*(epower(a, exponent) for a in base.args))
+        if base.kind == CALL and base.data[0] == "epow" and base.args[1].kind == NUM:
+            return epower(base.args[0], num(base.args[1].data * k))
+        if base.kind == CONST and base.data[0] == "ones":
+            return base
+    return make(CALL, ("epow",), (base, exponent), base.shape)
+
+
+def diff(e: Expr) -> Expr:
+    """The differential d(e), of e's shape. Sums of differentials are written out by the rules, not here."""
+    return make(DIFF, None, (e,), e.shape)
+
+
+def index(e: Expr, *at: int | str | None) -> Expr:
+    """An entry, a column `X[:,j]` or a row `X[i,:]`; indices count from 1, None is `:`."""
+    if len(at) == 1 or at[0] is not None and at[1] is not None:
+        shape = SCALAR_SHAPE
+    elif at[0] is None and at[1] is None:
+        return e
+    elif at[0] is None:
+        shape = vector_shape(e.shape.rows)
+    else:
+        shape = row_shape(e.shape.cols)
+    return make(INDEX, at, (e,), shape)
+
+
+def stack(blocks: tuple[Expr, ...], columns: int) -> Expr:
+    """Blocks in rows of `columns` each, as `[A, B; C, D]`."""
+    if len(blocks) == 1:
+        return blocks[0]
+    rows: Dim = 0
+    for b in blocks[::columns]:
+        rows = dim_add(rows, b.shape.rows)
+    cols: Dim = 0
+    for b in blocks[:columns]:
+        cols = dim_add(cols, b.shape.cols)
+    if columns == 1 and all(b.shape.kind in (SCALAR, VECTOR) for b in blocks):
+        shape = vector_shape(rows)
+    elif columns == len(blocks) and all(b.shape.kind in (SCALAR, ROW) for b in blocks):
+        shape = row_shape(cols)
+    else:
+        shape = matrix_shape(rows, cols)
+    return make(STACK, columns, blocks, shape)
+
+
+def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
+    """The node of e's kind with other arguments of the same shapes, by the constructors."""
+    if args == e.args:
+        return e
+    kind = e.kind
+    if kind == ADD:
+        return add(*args)
+    if kind == MUL:
+        return mul(num(e.data[0]), *args)
+    if kind == STACK:
+        return stack(args, e.data)
+    if kind == INDEX:
+        return index(args[0], *e.data)
+    if kind == DIFF:
+        return diff(args[0])
+    op = e.data[0]
+    constructor = _CONSTRUCTORS.get(op)
+    if constructor is not None:
+        return constructor(*args)
+    return make(CALL, e.data, args, e.shape)
+
+
+_CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
+    "transpose": transpose,
+    "inv": inverse,
+    "power": power,
+    "matpow": power,
+    "hadamard": hadamard,
+    "epow": epower,
+}
+
+
+def postorder(*roots: Expr) -> list[Expr]:
+    """Every node below the roots once, arguments before what uses them."""
+    seen: set[Expr] = set()
+    order: list[Expr] = []
+    stack_: list[tuple[Expr, Iterator[Expr]]] = []
+    for root in roots:
+        if root in seen:
+            continue
+        seen.add(root)
+        stack_.append((root, iter(root.args)))
+        while stack_:
+            node, rest = stack_[-1]
+            for child in rest:
+                if child not in seen:
+                    seen.add(child)
+                    stack_.append((child, iter(child.args)))
+                    break
+            else:
+                order.append(node)
+                stack_.pop()
+    return order
+
+
+def transform(root: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """The expression with `change` applied to every node, arguments first. Shapes must stay."""
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        done[node] = change(
+            rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+        )
+    return done[root]
+
+
+def substitute(root: Expr, mapping: dict[Expr, Expr]) -> Expr:
+    """The expression with nodes replaced, top-most first, by nodes of the same shape."""
+    done: dict[Expr, Expr] = dict(mapping)
+    stack_ = [root]
+    while stack_:
+        node = stack_[-1]
+        if node in done:
+            stack_.pop()
+            continue
+        missing = [a for a in node.args if a not in done]
+        if missing:
+            stack_.extend(missing)
+            continue
+        done[node] = rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+        stack_.pop()
+    return done[root]
+
+
+def variables(*roots: Expr) -> list[Expr]:
+    """The variables of the expressions, in order of first appearance from the left."""
+    return [e for e in postorder(*roots) if e.kind == VAR]
+
+
+def containing(root: Expr, targets: Iterable[Expr]) -> set[Expr]:
+    """The nodes of the expression that contain one of the targets (or are one)."""
+    wanted = set(targets)
+    found: set[Expr] = set()
+    for node in postorder(root):
+        if node in wanted or any(a in found for a in node.args):
+            found.add(node)
+    return found

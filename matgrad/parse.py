@@ -1,0 +1,528 @@
+"""Text to syntax tree, by `grammar/matgrad.lark`. The only module that imports lark.
+
+A syntax tree is a list of `Syntax` nodes in which children come before their parents, so that later passes are
+plain loops. Names are not resolved and shapes not known here.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Collection, Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matgrad.errors import LimitProblem, Mark, SyntaxProblem
+from matgrad.functions import FUNCTION_NAMES
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
+
+MAX_LENGTH = 200_000
+MAX_NUMBER_DIGITS = 400
+
+GREEK = {
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "delta": "δ",
+    "epsilon": "ε",
+    "zeta": "ζ",
+    "eta": "η",
+    "theta": "θ",
+    "iota": "ι",
+    "kappa": "κ",
+    "lambda": "λ",
+    "mu": "μ",
+    "nu": "ν",
+    "xi": "ξ",
+    "rho": "ρ",
+    "sigma": "σ",
+    "tau": "τ",
+    "upsilon": "υ",
+    "phi": "φ",
+    "chi": "χ",
+    "psi": "ψ",
+    "omega": "ω",
+    "Gamma": "Γ",
+    "Delta": "Δ",
+    "Theta": "Θ",
+    "Lambda": "Λ",
+    "Xi": "Ξ",
+    "Pi": "Π",
+    "Sigma": "Σ",
+    "Phi": "Φ",
+    "Psi": "Ψ",
+    "Omega": "Ω",
+}
+_VARIANTS = {"ϵ": "ε", "ϑ": "θ", "ϕ": "φ", "pi": "π"}
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_NAME_PARTS = re.compile(r"([A-Za-z]+|[α-ωΑ-Ωϵϑϕ])(.*)", re.DOTALL)
+
+
+def canonical_name(text: str) -> str:
+    """One spelling for each name: `alpha` is `α`, `x₁` is `x1`, `x_{in}` is `x_in`."""
+    text = text.translate(_SUBSCRIPTS).replace("{", "").replace("}", "")
+    parts = _NAME_PARTS.fullmatch(text)
+    if parts is None:
+        return text
+    letters, rest = parts.groups()
+    return str(_VARIANTS.get(letters) or GREEK.get(letters) or letters) + rest
+
+
+class Syntax:
+    """A node of the syntax tree: `kind`, `args`, a `value` (name, number, ...), and its characters `start:end`."""
+
+    __slots__ = ("args", "end", "grouped", "kind", "start", "value")
+
+    def __init__(
+        self, kind: str, args: list[Syntax], start: int, end: int, value: Any = None
+    ) -> None:
+        self.grouped = False  # in brackets of its own
+        self.kind = kind
+        self.args = args
+        self.start = start
+        self.end = end
+        self.value = value
+
+
+class Parsed:
+    """A syntax tree: its `root`, every node in an order in which children come first, and what was assumed."""
+
+    def __init__(self, text: str, root: Syntax, nodes: list[Syntax], notes: list[str]) -> None:
+        self.text = text
+        self.root = root
+        self.nodes = nodes
+        self.notes = notes
+
+
+def grammar_path() -> Path:
+    """Where `matgrad.lark` is: beside the package in a checkout, inside it in a wheel."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "grammar" / "matgrad.lark"
+    return packaged if packaged.is_file() else here.parent / "grammar" / "matgrad.lark"
+
+
+_STARTS = ["expression", "declaration", "signature", "rule", "equation"]
+
+
+@functools.cache
+def _lark() -> Lark:
+    from lark import Lark
+
+    return Lark(
+        grammar_path().read_text(encoding="utf-8"),
+        parser="lalr",
+        lexer="basic",
+        start=[*_STARTS, "bar_tokens"],
+    )
+
+
+_OPERAND_END = frozenset(
+    "NUMBER NAME RPAR RSQB RBRACE TRANSPOSE INVERSE_TRANSPOSE SUPERSCRIPT BAR_CLOSE NORM_CLOSE".split()
+)
+_OPERAND_START = frozenset("NUMBER NAME CALLEE PREFIX LPAR LSQB BAR_OPEN NORM_OPEN".split())
+_OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE", "AT": "RSQB"}
+
+
+def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Token]:
+    """The tokens of the text, each kind settled by its neighbours (see the head of the grammar file)."""
+    from lark import Token
+    from lark.exceptions import UnexpectedCharacters
+
+    raw: list[Token] = []
+    try:
+        raw.extend(_lark().lex(text))
+    except UnexpectedCharacters as problem:
+        at = problem.pos_in_stream or 0
+        raise _bad_character(text, at) from None
+
+    def renamed(token: Token, kind: str, value: str | None = None, end: int | None = None) -> Token:
+        return Token(
+            kind,
+            value if value is not None else str(token),
+            start_pos=token.start_pos,
+            end_pos=end if end is not None else token.end_pos,
+        )
+
+    out: list[Token] = []
+    bars: list[str] = []  # what is open, innermost last: closing kinds and bars
+    i = 0
+    while i < len(raw):
+        token = raw[i]
+        kind = token.type
+        previous = out[-1] if out else None
+        touching = previous is not None and previous.end_pos == token.start_pos
+        if kind == "NAME":
+            name = canonical_name(str(token))
+            j = i + 1
+            while j < len(raw) and raw[j].type == "TRANSPOSE" and str(raw[j]) in "'’":
+                j += 1
+            primed = (
+                j > i + 1
+                and name in declared
+                and j < len(raw)
+                and raw[j].type == "LPAR"
+                and raw[j].start_pos == raw[j - 1].end_pos
+            )
+            following = raw[i + 1] if i + 1 < len(raw) else None
+            if primed:
+                end = raw[j - 1].end_pos
+                out.append(renamed(token, "CALLEE", name + "'" * (j - i - 1), end))
+                i = j
+                continue
+            if following is not None and following.type == "LPAR":
+                if following.start_pos == token.end_pos:
+                    out.append(renamed(token, "CALLEE", name))
+                    i += 1
+                    continue
+            if str(token) in FUNCTION_NAMES and name not in declared:
+                if not _is_greek_name(str(token)) or (
+                    following is not None
+                    and following.type in ("NAME", "NUMBER", "LPAR", "BAR", "NORM")
+                ):
+                    out.append(renamed(token, "PREFIX", str(token)))
+                    i += 1
+                    continue
+            letters = _letters(str(token), name, declared)
+            if letters is not None:
+                notes.append(f"{token} is read as {'*'.join(letters)}")
+                for offset, letter in enumerate(letters):
+                    at = (token.start_pos or 0) + offset
+                    out.append(Token("NAME", letter, start_pos=at, end_pos=at + 1))
+                if following is not None and following.type == "LPAR":
+                    pass
+                i += 1
+                continue
+            out.append(renamed(token, "NAME", name))
+        elif kind == "LSQB":
+            is_index = (
+                touching
+                and previous is not None
+                and previous.type in _OPERAND_END
+                and not _has_rows(raw, i)
+            )
+            out.append(renamed(token, "AT" if is_index else "LSQB"))
+            bars.append("RSQB")
+        elif kind in _OPENERS:
+            out.append(token)
+            bars.append(_OPENERS[kind])
+        elif kind in ("RPAR", "RSQB", "RBRACE"):
+            while bars and bars[-1] in ("BAR", "NORM"):
+                bars.pop()
+            if bars:
+                bars.pop()
+            out.append(token)
+        elif kind in ("BAR", "NORM"):
+            is_open = bool(bars) and bars[-1] == kind
+            after_operand = previous is not None and previous.type in _OPERAND_END
+            if is_open and after_operand:
+                bars.pop()
+                out.append(renamed(token, kind + "_CLOSE"))
+            else:
+                bars.append(kind)
+                out.append(renamed(token, kind + "_OPEN"))
+        else:
+            out.append(token)
+        i += 1
+    return out
+
+
+def _has_rows(tokens: list[Token], at: int) -> bool:
+    """Whether the bracket that opens at a token has a `;` of its own: a stack, not an index."""
+    depth = 0
+    for token in tokens[at:]:
+        if token.type in ("LSQB", "LPAR"):
+            depth += 1
+        elif token.type in ("RSQB", "RPAR"):
+            depth -= 1
+            if depth == 0:
+                return False
+        elif token.type == "SEMICOLON" and depth == 1:
+            return True
+    return False
+
+
+def _is_greek_name(text: str) -> bool:
+    return text in GREEK or text == "pi"
+
+
+def _letters(text: str, name: str, declared: Collection[str]) -> list[str] | None:
+    """The letters of a run such as `Ax` or `XBX` that is read as a product, or None."""
+    if name in declared or name != text or not text.isalpha() or not text.isascii():
+        return None
+    if len(text) in (2, 3) and any(c.isupper() for c in text):
+        return list(text)
+    return None
+
+
+def _bad_character(text: str, at: int) -> SyntaxProblem:
+    character = text[at] if at < len(text) else ""
+    shown = character if character.isprintable() else f"U+{ord(character):04X}" if character else ""
+    message = f"`{shown}` is not a character of the language"
+    hints = {
+        "$": "leave out the dollar signs",
+        "#": "a comment is allowed in files only",
+        "%": "a comment is allowed in files only",
+        "&": "separate the entries of a row with a comma, as in `[a, b; c, d]`",
+        '"': "write a transpose as `'`, and put no quotes inside the expression",
+        "`": "write a transpose as `'`",
+        "!": "matgrad has no factorial; `gamma(n + 1)` is one",
+    }
+    return SyntaxProblem(
+        message, (Mark(at, at + 1, "not understood"),), hints.get(character, ""), text
+    )
+
+
+_WORDS = {
+    "PLUS": "`+`",
+    "MINUS": "`-`",
+    "TIMES": "`*`",
+    "SLASH": "`/`",
+    "BACKSLASH": "`\\`",
+    "DOT_TIMES": "`.*`",
+    "DOT_SLASH": "`./`",
+    "NUMBER": "a number",
+    "NAME": "a name",
+    "CALLEE": "a function",
+    "PREFIX": "a function",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "LSQB": "`[`",
+    "RSQB": "`]`",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "TRANSPOSE": "`'`",
+    "POWER": "`^`",
+    "DOT_POWER": "`.^`",
+    "COMMA": "`,`",
+    "SEMICOLON": "`;`",
+    "COLON": "`:`",
+    "BAR_OPEN": "`|`",
+    "BAR_CLOSE": "`|`",
+    "NORM_OPEN": "`‖`",
+    "NORM_CLOSE": "`‖`",
+    "ARROW": "`->`",
+    "EQUALS": "`=`",
+    "$END": "the end",
+}
+_OPERATORS = frozenset(
+    "PLUS MINUS TIMES SLASH BACKSLASH DOT_TIMES DOT_SLASH POWER DOT_POWER COMMA SEMICOLON".split()
+)
+
+
+def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> SyntaxProblem:
+    """The error for token number `at` (the end of the text if there is none)."""
+    token = tokens[at] if at < len(tokens) else None
+    previous = tokens[at - 1] if at else None
+    operand_expected = "NAME" in expected
+    opened = _unclosed(tokens[:at])
+    if token is None:
+        if previous is None:
+            return SyntaxProblem("there is no expression", (), 'write one, as in "x\'A x"', text)
+        mark = Mark(len(text.rstrip()), len(text.rstrip()) + 1, "it ends here")
+        if operand_expected and previous.type in _OPERATORS | {"PREFIX"}:
+            here = Mark(
+                previous.start_pos or 0, previous.end_pos or 0, "nothing stands after this"
+            )
+            return SyntaxProblem(
+                f"the expression stops after `{_shown(text, previous)}`",
+                (here,),
+                "write what comes after it, or leave it out",
+                text,
+            )
+        if opened is not None:
+            closing = {"LPAR": ")", "LSQB": "]", "AT": "]", "LBRACE": "}"}.get(opened.type)
+            closing = closing or _shown(text, opened)
+            opening = Mark(
+                opened.start_pos or 0, opened.end_pos or 0, f"`{_shown(text, opened)}` opens here"
+            )
+            return SyntaxProblem(
+                f"a closing `{closing}` is missing", (opening, mark), f"add `{closing}`", text
+            )
+        return SyntaxProblem("the expression is not complete", (mark,), "", text)
+    shown = _shown(text, token)
+    mark = Mark(token.start_pos or 0, token.end_pos or 0, "")
+    if token.type in ("RPAR", "RSQB", "RBRACE"):
+        if opened is None:
+            return SyntaxProblem(
+                f"`{shown}` closes nothing",
+                (mark,),
+                f"leave it out, or open the bracket before it: `({text.strip()}`"
+                if shown == ")" and text.count(")") == text.count("(") + 1
+                else "leave it out, or open the bracket before it",
+                text,
+            )
+        if _OPENERS.get(opened.type) != token.type:
+            opening = Mark(opened.start_pos or 0, opened.end_pos or 0, "opened here")
+            return SyntaxProblem(
+                f"`{shown}` does not close `{_shown(text, opened)}`",
+                (opening, mark._replace(label="closed here")),
+                "brackets close in the order in which they were opened",
+                text,
+            )
+    if operand_expected and previous is not None and token.type in _OPERATORS | {"RPAR", "RSQB"}:
+        before = _shown(text, previous)
+        return SyntaxProblem(
+            f"something is missing between `{before}` and `{shown}`",
+            (mark._replace(label="a name, a number or a bracket was expected here"),),
+            f"write what stands before `{shown}`, or leave one of the two out",
+            text,
+        )
+    if token.type == "EQUALS":
+        return SyntaxProblem(
+            "an equation stands where an expression was expected",
+            (mark,),
+            "give the side that is to be differentiated",
+            text,
+        )
+    words = sorted({_WORDS.get(e, e.lower()) for e in expected})
+    return SyntaxProblem(
+        f"`{shown}` cannot stand here",
+        (mark._replace(label="unexpected"),),
+        f"expected {', '.join(words)}" if len(words) <= 4 else "",
+        text,
+    )
+
+
+def _shown(text: str, token: Token) -> str:
+    return text[token.start_pos : token.end_pos]
+
+
+def _unclosed(tokens: Iterable[Token]) -> Token | None:
+    opened: list[Token] = []
+    for token in tokens:
+        if token.type in _OPENERS or token.type.endswith("_OPEN"):
+            opened.append(token)
+        elif token.type in _OPENERS.values() or token.type.endswith("_CLOSE"):
+            if opened:
+                opened.pop()
+    return opened[-1] if opened else None
+
+
+def parse(text: str, start: str = "expression", declared: Collection[str] = ()) -> Parsed:
+    """Parse `text` from one of the grammar's start symbols.
+
+    `declared` are the names that declarations speak of; they are never split into letters or taken for functions.
+    Raises SyntaxProblem and LimitProblem, with the characters concerned.
+    """
+    from lark.exceptions import UnexpectedToken
+
+    if len(text) > MAX_LENGTH:
+        raise LimitProblem(
+            f"the input is {len(text):,} characters long",
+            (),
+            f"matgrad reads expressions of up to {MAX_LENGTH:,} characters",
+        )
+    notes: list[str] = []
+    tokens = _tokens(text, declared, notes)
+    builder = _Builder(text)
+    parser = _lark().parse_interactive("", start=start)
+    state = parser.parser_state
+    position = 0
+    try:
+        for position, token in enumerate(tokens):
+            state.feed_token(token)
+        position = len(tokens)
+        last = tokens[-1] if tokens else None
+        from lark import Token
+
+        end = Token.new_borrow_pos("$END", "", last) if last is not None else Token("$END", "")
+        tree = state.feed_token(end, True)
+    except UnexpectedToken as problem:
+        raise _unexpected(text, tokens, position, set(problem.expected)) from None
+    root = builder.build(tree)
+    return Parsed(text, root, builder.nodes, notes)
+
+
+class _Builder:
+    """Lark's tree to `Syntax` nodes, without recursion."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.nodes: list[Syntax] = []
+
+    def build(self, tree: Any) -> Syntax:
+        from lark import Tree
+
+        results: dict[int, Syntax | Token] = {}
+        todo: list[tuple[Any, bool]] = [(tree, False)]
+        while todo:
+            item, ready = todo.pop()
+            if not isinstance(item, Tree):
+                results[id(item)] = item
+                continue
+            if not ready:
+                todo.append((item, True))
+                todo.extend((child, False) for child in reversed(item.children))
+                continue
+            parts = [results[id(child)] for child in item.children]
+            results[id(item)] = self.node(str(item.data), parts)
+        root = results[id(tree)]
+        assert isinstance(root, Syntax)
+        return root
+
+    def node(self, rule: str, parts: list[Any]) -> Syntax:
+        start = _start(parts[0]) if parts else 0
+        end = _end(parts[-1]) if parts else 0
+        args = [p for p in parts if isinstance(p, Syntax)]
+        if rule == "group":
+            # Brackets leave no node, but the characters of the group are those of its inside plus the brackets.
+            inner = args[0]
+            inner.start, inner.end = start, end
+            inner.grouped = True
+            return inner
+        value: Any = None
+        tokens = [p for p in parts if not isinstance(p, Syntax)]
+        if rule == "number":
+            value = self.number(tokens[0])
+        elif rule in ("name", "bare_kind", "prefix", "call", "sized_kind", "declaration"):
+            value = str(tokens[0])
+        elif rule == "superscript":
+            value = Fraction(int(str(tokens[0]).translate(_SUPERSCRIPTS)))
+        elif rule == "stack":
+            rows = args[0].args
+            value = [len(row.args) for row in rows]
+            args = [entry for row in rows for entry in row.args]
+        elif rule in ("call", "index"):
+            pass
+        node = Syntax(rule, args, start, end, value)
+        if rule in ("call", "sized_kind"):
+            node.args = args[0].args
+        elif rule == "index":
+            node.args = [args[0], *args[1].args]
+        if rule not in ("arguments", "rows", "row", "subscripts"):
+            self.nodes.append(node)
+        return node
+
+    def number(self, token: Token) -> Fraction:
+        digits = str(token)
+        mantissa, _, exponent = digits.lower().partition("e")
+        if len(mantissa) > MAX_NUMBER_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > 400:
+            mark = Mark(token.start_pos or 0, token.end_pos or 0, "too long")
+            raise LimitProblem(
+                "a number is too long",
+                (mark,),
+                f"up to {MAX_NUMBER_DIGITS} digits are read",
+                self.text,
+            )
+        return Fraction(digits)
+
+
+def _start(part: Any) -> int:
+    return part.start if isinstance(part, Syntax) else int(part.start_pos or 0)
+
+
+def _end(part: Any) -> int:
+    return part.end if isinstance(part, Syntax) else int(part.end_pos or 0)
+
+
+def walk(node: Syntax) -> Iterator[Syntax]:
+    """Every node below (and with) a node, parents first."""
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        yield item
+        todo.extend(reversed(item.args))

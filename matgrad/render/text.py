@@ -1,0 +1,332 @@
+"""Expression to text: `matgrad` (ASCII operators, the user's letters), `ascii`, `unicode`, `latex`.
+
+What `matgrad`, `ascii` and `unicode` print is read back as the same node. Works bottom-up, without recursion.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from fractions import Fraction
+
+from matgrad import expr as ex
+from matgrad.dims import Dim, dim_text
+from matgrad.expr import Expr, Shape
+from matgrad.functions import TABLE
+from matgrad.parse import GREEK
+from matgrad.shapes import signature
+
+STYLES = ("matgrad", "ascii", "unicode", "latex")
+
+# How tightly a piece of text binds.
+SUM, NEGATIVE, PRODUCT, POSTFIX, ATOM = range(5)
+
+# Around the text of a marked node; never part of an expression's own text.
+MARK_START, MARK_END = "\ue000", "\ue001"
+
+_TO_ASCII = {letter: name for name, letter in GREEK.items()} | {"π": "pi"}
+_SUPER = str.maketrans("0123456789-mnpkrsluvwxyabcdefghijt*+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵐⁿᵖᵏʳˢˡᵘᵛʷˣʸᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵗ×⁺")
+_SUB = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def name_text(name: str, style: str) -> str:
+    """A variable's name: `α1` is `alpha1`, `α₁` or `\\alpha_{1}`."""
+    if style == "matgrad":
+        return name
+    if style == "ascii":
+        return _TO_ASCII.get(name[0], name[0]) + name[1:] if name else name
+    found = re.fullmatch(r"([^\W\d_]+)(\d*)(?:_(\w+))?", name)
+    if found is None:
+        return name
+    letters, digits, subscript = found.groups()
+    if style == "unicode":
+        return letters + digits.translate(_SUB) + (f"_{subscript}" if subscript else "")
+    head = "\\" + _TO_ASCII[letters] if letters in _TO_ASCII else letters
+    if len(letters) > 1:
+        head = f"\\mathrm{{{letters}}}"
+    below = ",".join(p for p in (digits, subscript) if p)
+    return f"{head}_{{{below}}}" if below else head
+
+
+def render(e: Expr, style: str = "matgrad", marked: Collection[Expr] = ()) -> str:
+    """The text of an expression. The texts of `marked` nodes are put between MARK_START and MARK_END."""
+    pieces: dict[Expr, tuple[str, int]] = {}
+    for node in ex.postorder(e):
+        text, level = _node(node, pieces, style)
+        if node in marked:
+            text = f"{MARK_START}{text}{MARK_END}"
+        pieces[node] = (text, level)
+    return pieces[e][0]
+
+
+Pieces = dict[Expr, "tuple[str, int]"]
+
+
+def _bracket(text: str, style: str) -> str:
+    if style == "latex":
+        return f"\\left({text}\\right)"
+    return f"({text})"
+
+
+def _at(e: Expr, level: int, pieces: Pieces, style: str) -> str:
+    """The text of e, in brackets unless it binds at least as tightly as `level`."""
+    text, own = pieces[e]
+    return text if own >= level else _bracket(text, style)
+
+
+def _number(value: Fraction, style: str) -> tuple[str, int]:
+    if value.denominator == 1:
+        return str(value.numerator), ATOM if value >= 0 else NEGATIVE
+    if style == "latex":
+        sign = "-" if value < 0 else ""
+        return f"{sign}\\frac{{{abs(value.numerator)}}}{{{value.denominator}}}", (
+            ATOM if value > 0 else NEGATIVE
+        )
+    return f"{value.numerator}/{value.denominator}", PRODUCT if value > 0 else NEGATIVE
+
+
+def _node(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
+    kind = e.kind
+    if kind == ex.NUM:
+        return _number(e.data, style)
+    if kind == ex.VAR:
+        return name_text(e.data[0], style), ATOM
+    if kind == ex.CONST:
+        return _constant(e, style)
+    if kind == ex.ADD:
+        return _sum(e, pieces, style), SUM
+    if kind == ex.MUL:
+        return _product(e, pieces, style)
+    if kind == ex.STACK:
+        return _stack(e, pieces, style), ATOM
+    if kind == ex.INDEX:
+        at = ",".join(":" if i is None else str(i) for i in e.data)
+        base = _at(e.args[0], ATOM, pieces, style)
+        return (f"{base}_{{{at}}}" if style == "latex" else f"{base}[{at}]"), ATOM
+    if kind == ex.DIFF:
+        inner = e.args[0]
+        mark = "\\mathrm{d}" if style == "latex" else "d"
+        if inner.kind == ex.VAR:
+            return f"{mark}{pieces[inner][0]}", ATOM
+        return mark + _bracket(pieces[inner][0], style), ATOM
+    return _call(e, pieces, style)
+
+
+def _constant(e: Expr, style: str) -> tuple[str, int]:
+    op = e.op
+    if op == "pi":
+        return {"latex": "\\pi", "ascii": "pi"}.get(style, "π"), ATOM
+    if op == "basis":
+        at = str(e.data[1])
+        return (f"e_{{{at}}}" if style == "latex" else f"e_{at}"), ATOM
+    if op == "eye":
+        return "I", ATOM
+    rows, cols = dim_text(e.shape.rows), dim_text(e.shape.cols)
+    if style == "latex":
+        return ("\\mathbf{1}" if op == "ones" else "0") + ("^\\top" if e.shape.kind == ex.ROW else ""), POSTFIX
+    if e.shape.kind == ex.VECTOR:
+        return f"{op}({rows})", ATOM
+    if e.shape.kind == ex.ROW:
+        return f"{op}({cols})" + ("ᵀ" if style == "unicode" else "'"), POSTFIX
+    return f"{op}({rows}, {cols})", ATOM
+
+
+def _is_ones(e: Expr) -> bool:
+    chain = e.chain
+    return len(chain) == 1 and chain[0].kind == ex.CONST and chain[0].op == "ones"
+
+
+def _sum(e: Expr, pieces: Pieces, style: str) -> str:
+    parts = []
+    plain = any(not _is_ones(t) for t in e.args) and not e.is_scalar
+    for i, term in enumerate(e.args):
+        text, level = pieces[term]
+        if plain and _is_ones(term) and style != "latex":
+            text, level = _scalar_of_ones(term, pieces, style)
+        negative = level == NEGATIVE
+        if negative and text.startswith("-"):
+            text = text[1:].lstrip() if i else text
+        elif negative and MARK_START in text[:1]:
+            text = text.replace("-", "", 1).replace(MARK_START + " ", MARK_START, 1) if i else text
+        elif level < NEGATIVE:
+            text = _bracket(text, style)
+        if i:
+            parts.append(" - " if negative else " + ")
+        parts.append(text)
+    return "".join(parts)
+
+
+def _scalar_of_ones(term: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
+    """`c` for c*ones: beside a vector or a matrix, a scalar is added to each entry."""
+    if term.kind != ex.MUL:
+        return "1", ATOM
+    if not term.scalars:
+        return _number(term.coefficient, style)
+    if term.coefficient == 1 and len(term.scalars) == 1:
+        text, level = pieces[term.scalars[0]]
+        return (text, level) if level > NEGATIVE else (_bracket(text, style), ATOM)
+    return _fraction(term.coefficient, term.scalars, (), pieces, style)
+
+
+def _product(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
+    return _fraction(e.coefficient, e.scalars, e.chain, pieces, style)
+
+
+def _fraction(
+    coefficient: Fraction,
+    scalars: tuple[Expr, ...],
+    chain: tuple[Expr, ...],
+    pieces: Pieces,
+    style: str,
+) -> tuple[str, int]:
+    above: list[str] = []
+    below: list[str] = []
+    if abs(coefficient.numerator) != 1:
+        above.append(str(abs(coefficient.numerator)))
+    if coefficient.denominator != 1:
+        below.append(str(coefficient.denominator))
+    for s in scalars:
+        if ex.is_divisor(s) and s.op == "power":
+            base, exponent = s.args[0], -s.args[1].data
+            if exponent == 1:
+                below.append(_at(base, POSTFIX, pieces, style))
+            else:
+                below.append(_power_text(_at(base, ATOM, pieces, style), ex.num(exponent), pieces, style)[0])
+        else:
+            above.append(_at(s, POSTFIX, pieces, style))
+    above.extend(_at(c, POSTFIX, pieces, style) for c in chain)
+    if not above:
+        above.append("1")
+    top = " ".join(above)
+    if below:
+        bottom = " ".join(below)
+        if style == "latex":
+            top = f"\\frac{{{top}}}{{{bottom}}}"
+        else:
+            top = f"{top}/{_bracket(bottom, style) if len(below) > 1 else bottom}"
+    if coefficient < 0:
+        return f"-{top}", NEGATIVE
+    return top, PRODUCT
+
+
+def _power_text(base: str, exponent: Expr, pieces: Pieces, style: str, dot: str = "") -> tuple[str, int]:
+    """base ^ exponent; `dot` makes it entry by entry."""
+    value = ex.integer(exponent)
+    if style == "latex":
+        text = str(value) if value is not None else pieces[exponent][0] if exponent in pieces else _number(exponent.data, style)[0]
+        circle = "\\circ " if dot else ""
+        return f"{base}^{{{circle}{text}}}", POSTFIX
+    if value is not None:
+        if style == "unicode" and not dot:
+            return base + str(value).translate(_SUPER), POSTFIX
+        return f"{base}{dot}^{value}", POSTFIX
+    if exponent.kind == ex.NUM:
+        text = f"({_number(exponent.data, style)[0]})"
+    else:
+        text = _at(exponent, ATOM, pieces, style)
+        if text in ("T", "⊤"):
+            text = f"({text})"
+    return f"{base}{dot}^{text}", POSTFIX
+
+
+def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
+    op, args = e.op, e.args
+    if op == "apply":
+        _, name, order = e.data
+        inside = pieces[args[0]][0]
+        return f"{name_text(name, style)}{chr(39) * order}" + _bracket(inside, style), ATOM
+    if op in ("power", "epow", "matpow"):
+        base = _at(args[0], ATOM, pieces, style)
+        return _power_text(base, args[1], pieces, style, "." if op == "epow" else "")
+    if op == "inv":
+        if args[0].kind == ex.CALL and args[0].op == "matpow":
+            base = _at(args[0].args[0], ATOM, pieces, style)
+            return _power_text(base, ex.num(-args[0].args[1].data), pieces, style)
+        return _power_text(_at(args[0], ATOM, pieces, style), ex.num(-1), pieces, style)
+    if op == "transpose":
+        inner = args[0]
+        if inner.kind == ex.CALL and inner.op == "inv" and not (
+            inner.args[0].kind == ex.CALL and inner.args[0].op == "matpow"
+        ):
+            base = _at(inner.args[0], ATOM, pieces, style)
+            suffix = {"unicode": "⁻ᵀ", "latex": "^{-\\top}"}.get(style, "^-T")
+            return base + suffix, POSTFIX
+        base = _at(inner, ATOM, pieces, style)
+        return base + {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'"), POSTFIX
+    if op == "hadamard":
+        return _hadamard(e, pieces, style)
+    return _function(e, pieces, style)
+
+
+def _hadamard(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
+    times = {"unicode": " ∘ ", "latex": " \\odot "}.get(style, " .* ")
+    divide = {"unicode": " ⊘ ", "latex": " \\oslash "}.get(style, " ./ ")
+    above = [a for a in e.args if not ex.is_divisor(a)]
+    below = [a for a in e.args if ex.is_divisor(a)]
+    text = times.join(_at(a, POSTFIX, pieces, style) for a in above)
+    if not above:
+        first, *below = below
+        text = _at(first, POSTFIX, pieces, style)
+    for a in below:
+        base, exponent = a.args[0], -a.args[1].data
+        if exponent == 1:
+            text += divide + _at(base, POSTFIX, pieces, style)
+        else:
+            base_text = _at(base, ATOM, pieces, style)
+            text += divide + _power_text(base_text, ex.num(exponent), pieces, style, ".")[0]
+    return text, PRODUCT
+
+
+def _function(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
+    record = TABLE[e.op]
+    form = {"unicode": record.unicode, "latex": record.latex}.get(style, record.plain)
+    for (name, _), argument in zip(signature(e.op).parameters, e.args, strict=True):
+        form = form.replace(f"<{name}>", pieces[argument][0])
+        if f"<{name}^>" in form:
+            form = form.replace(f"<{name}^>", _at(argument, POSTFIX, pieces, style))
+    return form, {"atom": ATOM, "postfix": POSTFIX}.get(record.level, PRODUCT)
+
+
+def _stack(e: Expr, pieces: Pieces, style: str) -> str:
+    texts = [pieces[a][0] for a in e.args]
+    rows = [texts[i : i + e.data] for i in range(0, len(texts), e.data)]
+    if style == "latex":
+        inside = " \\\\ ".join(" & ".join(row) for row in rows)
+        return f"\\begin{{bmatrix}} {inside} \\end{{bmatrix}}"
+    return "[" + "; ".join(", ".join(row) for row in rows) + "]"
+
+
+# --- shapes -------------------------------------------------------------------------------------------------------------
+
+
+def _dims(shape: Shape) -> list[Dim]:
+    if shape.kind == ex.SCALAR:
+        return []
+    return [shape.rows] if shape.kind == ex.VECTOR else [shape.rows, shape.cols]
+
+
+def space_text(shape: Shape, style: str) -> str:
+    """The space that values of a shape live in: `ℝᵐˣⁿ`, `R^(m x n)`, `\\mathbb{R}^{m \\times n}`."""
+    dims = [dim_text(d) for d in _dims(shape)]
+    if style == "latex":
+        raised = " \\times ".join(dims)
+        return "\\mathbb{R}" + (f"^{{{raised}}}" if dims else "")
+    if style != "unicode":
+        return "R" + (f"^{dims[0]}" if len(dims) == 1 else f"^({' x '.join(dims)})" if dims else "")
+    joined = "x".join(dims)
+    raised = joined.translate(_SUPER)
+    if all(c in _RAISED for c in raised):
+        return "ℝ" + raised
+    return "ℝ^(" + "×".join(dims) + ")" if len(dims) > 1 else f"ℝ^({dims[0]})"
+
+
+_RAISED = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹ᵐⁿᵖᵏʳˢˡᵘᵛʷˣʸᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵗ")
+
+
+def shape_label(shape: Shape, style: str) -> str:
+    """`m×n`, `n`, or `scalar`."""
+    dims = [dim_text(d) for d in _dims(shape)]
+    times = {"unicode": "×", "latex": " \\times "}.get(style, " x ")
+    if not dims:
+        return "scalar"
+    return times.join(dims if len(dims) > 1 else [dims[0], "1"])

@@ -1,0 +1,796 @@
+"""Applies rules and records it; replays a record.
+
+A rule is applied by giving its names values. Both sides are then built, the left side is found in the expression at
+hand and the right side put in its place. So every recorded step is an instance of a rule by construction, and `replay`
+can check that it still is.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from matgrad import expr as ex
+from matgrad.dims import Dim
+from matgrad.errors import InternalError
+from matgrad.expr import Expr
+from matgrad.functions import TABLE as FUNCTIONS
+from matgrad.parse import Parsed, Syntax, parse, walk
+from matgrad.rules import TABLE as RULES
+from matgrad.shapes import Declared, Scope, build_nodes, declare, signature, unknown_function
+from matgrad.steps import DIFFERENTIAL, TRACE, Line, Step
+
+Bindings = Mapping[str, object]  # a name of the rule -> an Expr, an index, or the name of an unknown function
+
+
+# --- formulas ---------------------------------------------------------------------------------------------------------
+
+
+class Template(NamedTuple):
+    """A rule's statement, parsed, with the declarations of its names."""
+
+    parsed: Parsed
+    left: Syntax
+    right: Syntax
+    where: tuple[Declared, ...]
+
+
+@functools.cache
+def declarations(where: str) -> tuple[Declared, ...]:
+    """The declarations of a rule's `where`."""
+    return tuple(declare(part.strip()) for part in where.split(";"))
+
+
+@functools.cache
+def template(rule: str) -> Template:
+    """The statement of a rule of the table, parsed when first needed."""
+    record = RULES[rule]
+    where = declarations(record.where)
+    parsed = parse(record.statement, "rule", {d.name for d in where})
+    left, _, right = (*parsed.root.args[:1], None, *parsed.root.args[1:])
+    return Template(parsed, left, right, where)
+
+
+def scope_of(where: tuple[Declared, ...], bindings: Bindings) -> Scope:
+    """What the names of a formula mean under bindings: values, and the sizes that follow from them."""
+    values: dict[str, Expr] = {}
+    dims: dict[str, Dim] = {}
+    indices: dict[str, int | str | None] = {}
+    functions: dict[str, str] = {}
+    sizes: list[tuple[str, Dim]] = []
+    for name, role, shape in ((d.name, d.role, d.shape) for d in where):
+        value = bindings[name]
+        if role == "elementwise":
+            functions[name] = str(value)
+        elif role == "index":
+            assert isinstance(value, (int, str))
+            indices[name] = value
+            sizes.append((name, shape.rows))
+        else:
+            assert isinstance(value, Expr)
+            values[name] = value
+            for formal, actual in (
+                (shape.rows, value.shape.rows),
+                (shape.cols, value.shape.cols),
+            ):
+                if isinstance(formal, str):
+                    dims.setdefault(formal, actual)
+    for name, formal in sizes:
+        dims[f"e_{name}"] = dims[formal] if isinstance(formal, str) else formal
+    return Scope(values, dims, indices, functions, {})
+
+
+def instance(rule: str, bindings: Bindings) -> tuple[Expr, Expr]:
+    """Both sides of a rule for given values of its names."""
+    t = template(rule)
+    built = build_nodes(t.parsed, t.parsed.nodes, scope_of(t.where, bindings))
+    return built[id(t.left)], built[id(t.right)]
+
+
+class DifferentialTemplate(NamedTuple):
+    """The differential of a function of the table: its terms, each with the arguments it differentiates."""
+
+    parsed: Parsed
+    terms: tuple[tuple[tuple[Syntax, ...], Syntax, frozenset[str]], ...]
+    names: tuple[str, ...]
+    dims: tuple[tuple[object, object], ...]
+
+
+@functools.cache
+def differential_template(op: str) -> DifferentialTemplate:
+    """The differential of a function, parsed when first needed and split into its terms."""
+    sig = signature(op)
+    names = tuple(name for name, _ in sig.parameters)
+    parsed = parse(FUNCTIONS[op].differential, "expression", set(names))
+    roots: list[Syntax] = []
+    todo = [parsed.root]
+    while todo:
+        node = todo.pop()
+        if node.kind == "add" and not node.grouped:
+            todo.extend(reversed(node.args))
+        else:
+            roots.append(node)
+    terms = []
+    for root in roots:
+        below = set(map(id, walk(root)))
+        nodes = tuple(n for n in parsed.nodes if id(n) in below)
+        about = frozenset(
+            str(leaf.value)
+            for n in nodes
+            if n.kind == "call" and n.value == "d"
+            for leaf in walk(n)
+            if leaf.kind == "name"
+        )
+        terms.append((nodes, root, about))
+    return DifferentialTemplate(
+        parsed, tuple(terms), names, tuple((s.rows, s.cols) for _, s in sig.parameters)
+    )
+
+
+def function_differential(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """d(e) for a function of the table, without the terms of constant arguments."""
+    t = differential_template(e.op)
+    values = dict(zip(t.names, e.args, strict=True))
+    dims: dict[str, Dim] = {}
+    for argument, formal in zip(e.args, t.dims, strict=True):
+        for name, actual in zip(formal, (argument.shape.rows, argument.shape.cols), strict=True):
+            if isinstance(name, str):
+                dims[name] = actual
+    scope = Scope(values, dims, {}, {}, {})
+    moving = {name for name, value in values.items() if depends(value)}
+    kept = []
+    for nodes, root, about in t.terms:
+        if about & moving:
+            kept.append(build_nodes(t.parsed, nodes, scope)[id(root)])
+    return ex.add(*kept)
+
+
+# --- identities for any number of operands ----------------------------------------------------------------------------
+
+
+def _sum_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    return ex.add(*(ex.diff(t) for t in e.args[0].args if depends(t)))
+
+
+def _product_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    inner = e.args[0]
+    count = inner.data[1]
+    front = ex.num(inner.coefficient)
+    # The chain of a scalar product (x'A y) is one of its factors like any other.
+    terms = []
+    for i, factor in enumerate(inner.args):
+        if depends(factor):
+            changed = (*inner.args[:i], ex.diff(factor), *inner.args[i + 1 :])
+            scalars, chain = changed[:count], changed[count:]
+            terms.append(ex.mul(front, *scalars, ex.mul(*chain)) if chain else ex.mul(front, *scalars))
+    return ex.add(*terms)
+
+
+def _hadamard_product_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    args = e.args[0].args
+    return ex.add(
+        *(
+            ex.hadamard(*args[:i], ex.diff(a), *args[i + 1 :])
+            for i, a in enumerate(args)
+            if depends(a)
+        )
+    )
+
+
+def _stack_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    inner = e.args[0]
+    return ex.stack(
+        tuple(ex.diff(a) if depends(a) else ex.zeros(a.shape) for a in inner.args), inner.data
+    )
+
+
+def _unknown_derivative(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    inner = e.args[0]
+    _, name, order = inner.data
+    argument = inner.args[0]
+    return ex.hadamard(unknown_function(name, order + 1, argument), ex.diff(argument))
+
+
+def _entry_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    return ex.index(ex.diff(e.args[0].args[0]), *e.args[0].data)
+
+
+def push_transposes(e: Expr) -> Expr:
+    """e with every transpose moved inward, to variables and functions; symmetric S' becomes S.
+
+    The one normal form of transposes: `is_symmetric(e)` asks whether e and e' have the same.
+    """
+    done: dict[tuple[Expr, bool], Expr] = {}
+    todo: list[tuple[Expr, bool]] = [(e, False)]
+    while todo:
+        item = todo[-1]
+        if item in done:
+            todo.pop()
+            continue
+        node, flip = item
+        if node.kind == ex.CALL and node.op == "transpose":
+            parts = [(node.args[0], not flip)]
+        elif node.is_scalar and flip:
+            parts = [(node, False)]
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or (
+            node.kind == ex.CALL and node.op in ("hadamard", "inv")
+        ):
+            parts = [(a, flip and not a.is_scalar) for a in node.args]
+        elif node.kind == ex.CALL and node.op in ("epow", "matpow", "apply") or (
+            node.kind == ex.CALL and _is_elementwise(node.op)
+        ):
+            parts = [(a, flip and not a.is_scalar) for a in node.args]
+        else:
+            parts = [(a, False) for a in node.args]
+        missing = [p for p in parts if p not in done]
+        if missing:
+            todo.extend(missing)
+            continue
+        done[item] = _pushed(node, flip, tuple(done[p] for p in parts))
+        todo.pop()
+    return done[(e, False)]
+
+
+def _is_elementwise(op: str) -> bool:
+    return signature(op).result.kind == "array"
+
+
+def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
+    if node.kind == ex.CALL and node.op == "transpose":
+        return args[0]
+    if node.is_scalar and flip:
+        return args[0]
+    if node.kind == ex.CALL and node.op in ("inv", "matpow"):
+        inner = args[0]
+        if inner.kind == ex.CALL and inner.op == "transpose":
+            return ex.transpose(ex.rebuild(node, (inner.args[0], *args[1:])))
+        return ex.rebuild(node, args)
+    if not flip:
+        return ex.rebuild(node, args)
+    if node.kind == ex.VAR:
+        return node if "symmetric" in node.data[1] else ex.transpose(node)
+    if node.kind == ex.DIFF:
+        inner = node.args[0]
+        if inner.kind == ex.VAR and "symmetric" in inner.data[1]:
+            return node
+        return ex.transpose(node)
+    if node.kind == ex.MUL:
+        count = node.data[1]
+        return ex.mul(ex.num(node.coefficient), *args[:count], *reversed(args[count:]))
+    if node.kind == ex.STACK:
+        # The grid of blocks is transposed with them.
+        columns = node.data
+        turned = [args[i] for j in range(columns) for i in range(j, len(args), columns)]
+        return ex.stack(tuple(turned), len(args) // columns)
+    if node.kind == ex.CALL and node.op == "diag":
+        return ex.rebuild(node, args)
+    if node.kind == ex.ADD or (node.kind == ex.CALL and node.op in ("hadamard", "epow")):
+        return ex.rebuild(node, args)
+    if node.kind == ex.CALL and (node.op == "apply" or _is_elementwise(node.op)):
+        return ex.call(
+            node.op, args, ex.transposed_shape(node.shape), *node.data[1:]
+        )
+    return ex.transpose(ex.rebuild(node, args) if node.args else node)
+
+
+def is_symmetric(e: Expr) -> bool:
+    """Whether e = e' follows from how it is made and what was declared. False means "not proved"."""
+    if e.is_scalar:
+        return True
+    if e.shape.kind != ex.MATRIX or e.shape.rows != e.shape.cols:
+        return False
+    return push_transposes(ex.transpose(e)) is push_transposes(e)
+
+
+def _transposes(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    return push_transposes(e)
+
+
+def _distribute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """Write a product, or a linear function, of one moving sum as a sum."""
+    if e.kind == ex.MUL:
+        for i, a in enumerate(e.args):
+            if a.kind == ex.ADD and depends(a):
+                count = e.data[1]
+                terms = []
+                for t in a.args:
+                    args = (*e.args[:i], t, *e.args[i + 1 :])
+                    scalars, chain = args[:count], args[count:]
+                    inside = (ex.mul(*chain),) if chain else ()
+                    terms.append(ex.mul(ex.num(e.coefficient), *scalars, *inside))
+                return ex.add(*terms)
+    for i, a in enumerate(e.args):
+        if a.kind == ex.ADD and depends(a):
+            return ex.add(
+                *(ex.rebuild(e, (*e.args[:i], t, *e.args[i + 1 :])) for t in a.args)
+            )
+    return e
+
+
+def _blocks(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """A stack as the sum of its moving blocks, each put in its place by a matrix of zeros and ones."""
+    columns = e.data
+    grid = [e.args[i : i + columns] for i in range(0, len(e.args), columns)]
+    all_scalar = all(a.is_scalar for a in e.args)
+    terms = []
+    for i, row in enumerate(grid):
+        for j, block in enumerate(row):
+            if not depends(block):
+                continue
+            term = block
+            if len(grid) > 1:
+                if all_scalar:
+                    term = ex.mul(ex.basis(i + 1, len(grid)), term)
+                else:
+                    left = tuple(
+                        _place(r[0].shape.rows, block.shape.rows, k == i, block.shape.rows == 1)
+                        for k, r in enumerate(grid)
+                    )
+                    term = ex.mul(ex.stack(left, 1), term)
+            if columns > 1:
+                if all_scalar:
+                    term = ex.mul(term, ex.transpose(ex.basis(j + 1, columns)))
+                else:
+                    right = tuple(
+                        ex.transpose(
+                            _place(c.shape.cols, block.shape.cols, k == j, block.shape.cols == 1)
+                        )
+                        for k, c in enumerate(grid[0])
+                    )
+                    term = ex.mul(term, ex.stack(right, len(right)))
+            terms.append(term)
+    return ex.add(*terms)
+
+
+def _place(rows: Dim, cols: Dim, here: bool, column: bool) -> Expr:
+    if column:
+        if rows == 1:
+            return ex.ONE if here else ex.ZERO
+        return ex.zeros(ex.vector_shape(rows))
+    return ex.eye(rows) if here else ex.zeros(ex.matrix_shape(rows, cols))
+
+
+def _linear_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """f(c X) -> c f(X) for a linear function f of one argument."""
+    inner = e.args[0]
+    if inner.kind != ex.MUL or not (inner.data[1] or inner.coefficient != 1):
+        return e
+    outside = (ex.num(inner.coefficient), *inner.scalars)
+    core = ex.mul(*inner.chain)
+    return ex.mul(*outside, ex.rebuild(e, (core,)))
+
+
+def _collect(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The sum of terms c tr(M E), c m E or c dt, all of one E that moves, as one such term."""
+    total: list[Expr] = []
+    leaf: Expr | None = None
+    traced = False
+    for term in e.args if e.kind == ex.ADD else (e,):
+        factor, moving, trace = split_term(term, depends)
+        if leaf is not None and (moving is not leaf or trace != traced):
+            return e
+        leaf, traced = moving, trace
+        total.append(factor)
+    assert leaf is not None
+    product = ex.mul(ex.add(*total), leaf)
+    if not traced:
+        return product
+    return ex.call("tr", (product,), ex.SCALAR_SHAPE)
+
+
+def _stack_factor(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """[A dx; B dx] -> [A; B] dx, with zeros for the blocks that do not move."""
+    parts = [split_term(block, depends) if depends(block) else None for block in e.args]
+    leaf = next(p[1] for p in parts if p is not None)
+    blocks = []
+    for block, part in zip(e.args, parts, strict=True):
+        if part is not None:
+            blocks.append(part[0])
+        elif leaf.is_scalar:
+            blocks.append(ex.zeros(block.shape))
+        elif block.is_scalar:
+            blocks.append(ex.zeros(ex.row_shape(leaf.shape.rows)))
+        else:
+            blocks.append(ex.zeros(ex.matrix_shape(block.shape.rows, leaf.shape.rows)))
+    return ex.mul(ex.stack(tuple(blocks), e.data), leaf)
+
+
+def _one_transpose(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """P' Q' -> (Q P)'."""
+    return ex.transpose(push_transposes(ex.transpose(e)))
+
+
+def _basis_stack(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """a e_1 + b e_2 -> [a; b], zeros where no term stands."""
+    n = e.shape.rows
+    assert isinstance(n, int)
+    entries = [ex.ZERO] * n
+    for t in e.args if e.kind == ex.ADD else (e,):
+        (vector,) = t.chain
+        i = vector.data[1] - 1
+        entries[i] = ex.add(entries[i], ex.mul(ex.num(t.coefficient), *t.scalars) if t.kind == ex.MUL else ex.ONE)
+    return ex.stack(tuple(entries), 1)
+
+
+def _factor_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """c A + c B -> c (A + B) for the number, or else the first scalar, that every term has."""
+    sizes = {abs(number_of(t).data) for t in e.args}
+    factor: Expr | None = None
+    if len(sizes) == 1 and sizes != {1}:
+        factor = ex.num(sizes.pop())
+    elif all(number_of(t).data < 0 for t in e.args):
+        factor = ex.num(-1)
+    else:
+        first, *others = e.args
+        for s in first.scalars:
+            if s.kind != ex.NUM and all(s in t.scalars for t in others):
+                factor = s
+                break
+    if factor is None:
+        return e
+    return ex.mul(factor, ex.add(*(_divide(t, factor) for t in e.args)))
+
+
+def number_of(term: Expr) -> Expr:
+    """The number in front of a term."""
+    return term if term.kind == ex.NUM else ex.num(term.coefficient)
+
+
+def _divide(term: Expr, factor: Expr) -> Expr:
+    """A term without a scalar factor that it has."""
+    if factor.kind == ex.NUM:
+        return ex.mul(ex.num(1 / factor.data), term)
+    if term is factor:
+        return ex.ONE
+    scalars = list(term.scalars)
+    scalars.remove(factor)
+    links = (ex.mul(*term.chain),) if term.chain else ()
+    return ex.mul(ex.num(term.coefficient), *scalars, *links)
+
+
+def split_term(term: Expr, depends: Callable[[Expr], bool]) -> tuple[Expr, Expr, bool]:
+    """(M, E, is there a trace) for a term `c tr(M E)`, `m E`, or `c E` with a scalar E; E is the only moving part."""
+    outer = ex.ONE
+    trace = False
+    if term.kind == ex.MUL:
+        for i, s in enumerate(term.scalars):
+            if depends(s):
+                rest = (*term.scalars[:i], *term.scalars[i + 1 :])
+                links = (ex.mul(*term.chain),) if term.chain else ()
+                outer = ex.mul(ex.num(term.coefficient), *rest, *links)
+                term = s
+                break
+    if term.kind == ex.CALL and term.op == "tr":
+        term, trace = term.args[0], True
+    if term.kind == ex.MUL:
+        moving = term.chain[-1]
+        front = term.chain[:-1]
+        if not front and (trace or not term.is_scalar):
+            front = (ex.eye(moving.shape.rows),)
+        return ex.mul(outer, ex.num(term.coefficient), *term.scalars, *front), moving, trace
+    if trace:
+        return ex.mul(outer, ex.eye(term.shape.rows)), term, True
+    return outer if term.is_scalar else ex.mul(outer, ex.eye(term.shape.rows)), term, False
+
+
+def read_off(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """D of dy = tr(D' dX), dy = D' dx, dy = D dt; J of a vector dy = J dx; dY/dt of dY = (dY/dt) dt."""
+    factor, leaf, _ = split_term(total, depends)
+    if total.is_scalar and not leaf.is_scalar:
+        return push_transposes(ex.transpose(factor))
+    return factor
+
+
+Procedure = Callable[[Expr, Callable[[Expr], bool]], Expr]
+
+PROCEDURES: dict[str, Procedure] = {
+    "sum-rule": _sum_rule,
+    "product-rule": _product_rule,
+    "constant-factor": _product_rule,
+    "hadamard-product-rule": _hadamard_product_rule,
+    "stack-rule": _stack_rule,
+    "entry-rule": _entry_rule,
+    "unknown-derivative": _unknown_derivative,
+    "transposes": _transposes,
+    "distribute": _distribute,
+    "trace-sum": _distribute,
+    "sum-sum": _distribute,
+    "blocks": _blocks,
+    "linear-scalar": _linear_scalar,
+    "collect": _collect,
+    "read-off": read_off,
+    "stack-factor": _stack_factor,
+    "one-transpose": _one_transpose,
+    "basis-stack": _basis_stack,
+    "factor-scalar": _factor_scalar,
+}
+
+
+# --- putting a right side in the place of a left side ---------------------------------------------------------------
+
+
+def place(e: Expr, left: Expr, right: Expr) -> Expr:
+    """e with `left` replaced by `right`: e itself, terms of a sum, neighbours in a product, or below. e if absent."""
+    if e is left:
+        return right
+    if e.kind == ex.ADD and left.kind == ex.ADD:
+        found = _without_terms(e, left)
+        if found is not None:
+            position, rest = found
+            return ex.add(*rest[:position], right, *rest[position:])
+    if e.kind == ex.MUL and left.kind == ex.MUL:
+        changed = _replaced_factors(e, left, right)
+        if changed is not None:
+            return changed
+    if left.kind == ex.CALL and left.op == "hadamard":
+        # The factors of an elementwise product may stand in any order, and others beside them.
+        for node in ex.postorder(e):
+            if node.kind == ex.CALL and node.op == "hadamard":
+                rest = list(node.args)
+                if all(a in rest and (rest.remove(a) or True) for a in left.args):
+                    return ex.substitute(e, {node: ex.hadamard(right, *rest)})
+    return ex.substitute(e, {left: right})
+
+
+def _without_terms(e: Expr, left: Expr) -> tuple[int, list[Expr]] | None:
+    rest = list(e.args)
+    position = len(rest)
+    for term in left.args:
+        if term not in rest:
+            return None
+        at = rest.index(term)
+        position = min(position, at)
+        del rest[at]
+    return position, rest
+
+
+def _replaced_factors(e: Expr, left: Expr, right: Expr) -> Expr | None:
+    """`right` for the factors of `left` in the product e, where the chain of `left` is a run of e's chain."""
+    scalars = list(e.scalars)
+    for s in left.scalars:
+        if s not in scalars:
+            return None
+        scalars.remove(s)
+    front = ex.num(e.coefficient / left.coefficient)
+    run, chain = left.chain, e.chain
+    if not run:
+        return ex.mul(front, right, *scalars, *([ex.mul(*chain)] if chain else []))
+    for i in range(len(chain) - len(run) + 1):
+        if chain[i : i + len(run)] == run:
+            # A run that is a scalar by itself is a factor of its own; the rest stays a product around it.
+            middle = ex.mul(*chain[:i], right, *chain[i + len(run) :])
+            return ex.mul(front, *scalars, middle)
+    # The chain of `left` may be one of e's scalar factors.
+    whole = ex.mul(*run)
+    if whole in scalars:
+        scalars.remove(whole)
+        return ex.mul(front, right, *scalars, *([ex.mul(*chain)] if chain else []))
+    return None
+
+
+# --- recording ----------------------------------------------------------------------------------------------------------
+
+
+def dependence(phase: str, wrt: tuple[Expr, ...]) -> Callable[[Expr], bool]:
+    """The test whether an expression contains what moves in a phase."""
+    moving = frozenset(wrt if phase == DIFFERENTIAL else map(ex.diff, wrt))
+    memo: dict[Expr, bool] = {}
+
+    def depends(e: Expr) -> bool:
+        known = memo.get(e)
+        if known is None:
+            for node in ex.postorder(e):
+                if node not in memo:
+                    memo[node] = node in moving or any(memo[a] for a in node.args)
+            known = memo[e]
+        return known
+
+    return depends
+
+
+class Recorder:
+    """Applies rules and writes down what it did. The only maker of steps."""
+
+    def __init__(self, wrt: tuple[Expr, ...]) -> None:
+        self.wrt = wrt
+        self.steps: list[Step] = []
+        self.line = 0
+        self.enter(DIFFERENTIAL)
+
+    def enter(self, phase: str) -> None:
+        """Begin a phase. What moves is X while d(...) is expanded, and dX from then on."""
+        self.phase = phase
+        self.depends = dependence(phase, self.wrt)
+        if phase != TRACE:
+            self._becomes: dict[Expr, Expr] = {}
+        self.next_line()
+
+    def next_line(self) -> None:
+        """What follows is shown on a line of its own."""
+        self.line += 1
+
+    def apply(self, rule: str, before: Expr, **bindings: object) -> Expr:
+        """Apply a rule of the table inside `before`, with these values of its names; returns what `before` becomes."""
+        left, right = instance(rule, bindings)
+        return self._record(rule, before, left, right, tuple(bindings.items()))
+
+    def run(self, rule: str, before: Expr, left: Expr) -> Expr:
+        """Apply a rule for any number of operands to `left` inside `before`."""
+        right = PROCEDURES[rule](left, self.depends)
+        if right is left:
+            return before
+        return self._record(rule, before, left, right, ())
+
+    def differential(self, before: Expr) -> Expr:
+        """Apply the differential of the function inside d(...) = before."""
+        inner = before.args[0]
+        right = function_differential(inner, self.depends)
+        assumed = FUNCTIONS[inner.op].assumes
+        assuming = ()
+        if assumed and not has_property(inner.args[0], assumed):
+            assuming = ((assumed, inner.args[0]),)
+        return self._record(f"d:{inner.op}", before, before, right, (), assuming)
+
+    def _record(
+        self,
+        rule: str,
+        before: Expr,
+        left: Expr,
+        right: Expr,
+        bindings: tuple[tuple[str, object], ...],
+        assuming: tuple[tuple[str, Expr], ...] = (),
+    ) -> Expr:
+        known = self._becomes.get(before)
+        if known is not None:  # a term that was met before goes the same way
+            return known
+        after = place(before, left, right)
+        self._becomes[before] = after
+        if after is before:
+            if left is right:
+                return before
+            raise InternalError(f"rule {rule} does not apply to {before!r}: {left!r}")
+        self.steps.append(
+            Step(rule, before, after, left, right, bindings, self.phase, self.line, assuming)
+        )
+        return after
+
+
+def has_property(e: Expr, name: str) -> bool:
+    """Whether a property follows from how e is made and what was declared. False means "not proved"."""
+    if e.kind == ex.NUM:
+        return bool(e.data) if name in ("nonzero", "invertible") else name == "positive" and e.data > 0
+    if e.kind == ex.VAR:
+        return name in e.data[1]
+    if name == "invertible":
+        if e.kind == ex.CONST:
+            return e.op == "eye"
+        if e.kind == ex.CALL and e.op in ("inv",):
+            return True
+        if e.kind == ex.CALL and e.op == "transpose":
+            return has_property(e.args[0], name)
+        if e.kind == ex.MUL and not e.data[1]:
+            return all(
+                a.shape.rows == a.shape.cols and has_property(a, name) for a in e.chain
+            )
+    if name == "symmetric":
+        return is_symmetric(e)
+    return False
+
+
+# --- replaying ----------------------------------------------------------------------------------------------------------
+
+
+class Replay:
+    """Carries a quantity through recorded steps: each replaces a node wherever it stands, then and later."""
+
+    def __init__(self, start: Expr) -> None:
+        self.state = start
+        self._becomes: dict[Expr, Expr] = {}
+
+    def add(self, step: Step) -> None:
+        """Take a step into account at the next `settle`."""
+        self._becomes[step.before] = step.after
+
+    def follow(self, step: Step) -> bool:
+        """Take one step; False if what it speaks of is not there."""
+        self.add(step)
+        old = self.state
+        return self.settle() is not old
+
+    def settle(self) -> Expr:
+        """The state after every step so far."""
+        becomes = self._becomes
+        done: dict[Expr, Expr] = {}
+        todo = [self.state]
+        while todo:
+            node = todo[-1]
+            if node in done:
+                todo.pop()
+                continue
+            target = becomes.get(node)
+            if target is None:
+                missing = [a for a in node.args if a not in done]
+                if missing:
+                    todo.extend(missing)
+                    continue
+                target = ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+                if target is not node and target not in done and target not in becomes:
+                    done[target] = target
+            if target is node:
+                done[node] = node
+            elif target in done:
+                done[node] = done[target]
+            else:
+                todo.append(target)
+                if len(todo) > 1_000_000:
+                    raise InternalError("the steps of a derivation go round in a circle")
+        self.state = done[self.state]
+        return self.state
+
+
+def check_step(step: Step, depends: Callable[[Expr], bool]) -> bool:
+    """Whether a step is what its rule says: made again from its name and bindings, it comes out the same."""
+    if step.bindings:
+        sides = instance(step.rule, dict(step.bindings))
+    elif step.rule in PROCEDURES:
+        sides = (step.left, PROCEDURES[step.rule](step.left, depends))
+    elif step.rule.startswith("d:"):
+        sides = (step.left, function_differential(step.left.args[0], depends))
+    else:
+        return False
+    return sides == (step.left, step.right) and place(step.before, *sides) is step.after
+
+
+def reason_of(rule: str) -> tuple[str, bool]:
+    """The words beside a step, and whether it is too small for a line of its own."""
+    if rule.startswith("d:"):
+        function = FUNCTIONS[rule[2:]]
+        return function.because, function.op in LINEAR
+    record = RULES[rule]
+    return record.because, record.minor
+
+
+# Functions that d passes through: their differential is themselves of the differential.
+LINEAR = frozenset(
+    op
+    for op, f in FUNCTIONS.items()
+    if f.differential in (f"{name}(d({arg}))" for name in f.names for arg in "xX")
+    or f.differential == "d(X)'"
+)
+
+
+def lines(start: Expr, steps: list[Step], full: bool = False) -> list[Line]:
+    """The states that the steps lead through from `start`, one for each line (each step, if `full`)."""
+    replay = Replay(start)
+    result: list[Line] = []
+    i = 0
+    while i < len(steps):
+        j = i + 1
+        if not full:
+            while (
+                j < len(steps)
+                and steps[j].line == steps[i].line
+                and steps[j].phase == steps[i].phase
+            ):
+                j += 1
+        old = replay.state
+        for step in steps[i:j]:
+            replay.follow(step)
+        taken = tuple(steps[i:j])
+        if replay.state is not old:
+            found = dict.fromkeys((s.rule, *reason_of(s.rule)) for s in taken)
+            major = [(rule, text) for rule, text, minor in found if not minor]
+            if not major and not full and result and result[-1].phase == taken[0].phase:
+                # Only small things: the line before is shown with them done.
+                result[-1] = result[-1]._replace(
+                    state=replay.state, steps=result[-1].steps + taken
+                )
+            else:
+                kept = major or [(rule, text) for rule, text, _ in found]
+                if any(rule == "collect" for rule, _ in kept):
+                    kept = [k for k in kept if k[0] == "collect"]
+                reasons = tuple(dict.fromkeys(text for _, text in kept))
+                result.append(Line(taken[0].phase, replay.state, taken, reasons))
+        i = j
+    return result

@@ -1,0 +1,371 @@
+"""Which identities make an expression shorter, and in which order.
+
+Normal form: transposes stand on variables and functions (`matgrad.rewrite.push_transposes`), scalars in front, like
+terms added, common factors taken out of sums, inverses cancelled, equal powers joined, `diag(v) w` written `v .* w`.
+
+Cost: the number of symbols (`cost`). Each rule below lowers the cost, or leaves it and moves to the normal form
+(`transposes`, `reorder`), which can happen only once to a node: that is why it ends. Every change is a recorded step.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from weakref import WeakKeyDictionary
+
+from matgrad import expr as ex
+from matgrad.expr import Expr
+from matgrad.rewrite import Recorder, number_of, push_transposes
+
+_costs: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()
+
+
+def cost(e: Expr) -> int:
+    """The number of symbols of e written out: names, numbers, operators, and one for each pair of brackets."""
+    known = _costs.get(e)
+    if known is not None:
+        return known
+    for node in ex.postorder(e):
+        if node not in _costs:
+            _costs[node] = _own_cost(node)
+    return _costs[e]
+
+
+def _own_cost(e: Expr) -> int:
+    below = sum(_costs[a] for a in e.args)
+    if e.kind == ex.ADD:
+        return below + len(e.args) - 1
+    if e.kind == ex.MUL:
+        brackets = sum(a.kind == ex.ADD for a in e.args)
+        return below + (e.coefficient != 1) + brackets
+    if e.kind == ex.CALL:
+        if e.op == "hadamard":
+            return below + len(e.args) - 1 + sum(a.kind in (ex.ADD, ex.MUL) for a in e.args)
+        brackets = e.args[0].kind in (ex.ADD, ex.MUL)
+        return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
+    return below + 1
+
+
+def simplify(e: Expr, recorder: Recorder) -> Expr:
+    """An equal expression of at most e's cost. Every change is recorded as a step."""
+    done: dict[Expr, Expr] = {}
+    becomes: dict[Expr, Expr] = {}
+    todo = [e]
+    while todo:
+        node = todo[-1]
+        if node in done:
+            todo.pop()
+            continue
+        if node in becomes:
+            done[node] = done[becomes[node]]
+            todo.pop()
+            continue
+        missing = [a for a in node.args if a not in done]
+        if missing:
+            todo.extend(missing)
+            continue
+        target = ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+        if target is node:
+            target = _improve(node, recorder)
+        if target is node:
+            done[node] = node
+        else:
+            becomes[node] = target
+            todo.append(target)
+    return _present(done[e], recorder)
+
+
+def simplify_sum(e: Expr, recorder: Recorder) -> Expr:
+    """The sum e with its own terms joined; what stands inside the terms is left alone."""
+    while e.kind == ex.ADD:
+        after = _improve_sum(e, recorder)
+        if after is e:
+            break
+        e = after
+    return e
+
+
+def _improve(e: Expr, recorder: Recorder) -> Expr:
+    """e after one rule, or e if none applies. The arguments of e are simplified already."""
+    if e.kind == ex.ADD:
+        return _improve_sum(e, recorder)
+    if e.kind == ex.MUL:
+        return _improve_product(e, recorder)
+    if e.kind != ex.CALL:
+        return e
+    if e.op in ("transpose", "inv", "matpow"):
+        return recorder.run("transposes", e, e)
+    if e.op == "hadamard":
+        return _join_elementwise_powers(e, recorder)
+    if e.op == "power" and ex.integer(e.args[1]) == 2 and e.args[0].kind == ex.CALL:
+        if e.args[0].op == "sqrt":
+            return recorder.apply("square-of-root", e, x=e.args[0].args[0])
+    if e.op == "diagonal" and e.args[0].kind == ex.CONST and e.args[0].op == "eye":
+        return recorder.apply("diag-of-identity", e, x=ex.ones(e.shape))
+    return e
+
+
+# --- products -----------------------------------------------------------------------------------------------------------
+
+
+def _improve_product(e: Expr, recorder: Recorder) -> Expr:
+    for rule in (_cancel_inverse, _join_powers, _join_matrix_powers, _apply_diagonal, _fold_dot):
+        after = rule(e, recorder)
+        if after is not e:
+            return after
+    return e
+
+
+def _cancel_inverse(e: Expr, recorder: Recorder) -> Expr:
+    chain = e.chain
+    for i, link in enumerate(chain):
+        if link.kind != ex.CALL or link.op not in ("inv", "transpose"):
+            continue
+        if link.op == "inv":
+            base, suffix = link.args[0], ""
+            run = base.chain if base.coefficient == 1 and base.kind == ex.MUL else (base,)
+        else:
+            inner = link.args[0]
+            if inner.kind != ex.CALL or inner.op != "inv":
+                continue
+            base, suffix = inner.args[0], "-transposed"
+            turned = ex.transpose(base)
+            run = (turned,)
+        if base.kind == ex.MUL and base.scalars:
+            continue
+        if chain[i + 1 : i + 1 + len(run)] == run:
+            return recorder.apply("cancel-left" + suffix, e, A=base)
+        if i >= len(run) and chain[i - len(run) : i] == run:
+            return recorder.apply("cancel-right" + suffix, e, A=base)
+    return e
+
+
+def _power_parts(s: Expr) -> tuple[Expr, Expr]:
+    if s.kind == ex.CALL and s.op == "power" and s.args[1].kind == ex.NUM:
+        return s.args[0], s.args[1]
+    return s, ex.ONE
+
+
+def _join_powers(e: Expr, recorder: Recorder) -> Expr:
+    factors = list(e.scalars)
+    if e.is_scalar and e.chain:
+        factors.append(ex.mul(*e.chain))
+    if len(factors) < 2:
+        return e
+    seen: dict[Expr, Expr] = {}
+    for s in factors:
+        base, exponent = _power_parts(s)
+        if base in seen:
+            return recorder.apply("powers", e, x=base, a=seen[base], b=exponent)
+        seen[base] = exponent
+    return e
+
+
+def _join_matrix_powers(e: Expr, recorder: Recorder) -> Expr:
+    def parts(link: Expr) -> tuple[Expr, Expr]:
+        turned = link.kind == ex.CALL and link.op == "transpose"
+        inner = link.args[0] if turned else link
+        if inner.kind == ex.CALL and inner.op == "matpow":
+            base, exponent = inner.args
+            return (ex.transpose(base), exponent) if turned else (base, exponent)
+        return link, ex.ONE
+
+    for left, right in zip(e.chain, e.chain[1:], strict=False):
+        (base, a), (other, b) = parts(left), parts(right)
+        if base is other and base.shape.kind == ex.MATRIX:
+            sides = ex.mul(ex.power(base, a), ex.power(base, b))
+            if sides is ex.mul(left, right):
+                return recorder.apply("matrix-powers", e, A=base, a=a, b=b)
+    return e
+
+
+def _join_elementwise_powers(e: Expr, recorder: Recorder) -> Expr:
+    seen: dict[Expr, Expr] = {}
+    for a in e.args:
+        base, exponent = a, ex.ONE
+        if a.kind == ex.CALL and a.op == "epow" and a.args[1].kind == ex.NUM:
+            base, exponent = a.args
+        if base in seen:
+            return recorder.apply("elementwise-powers", e, x=base, a=seen[base], b=exponent)
+        seen[base] = exponent
+    return e
+
+
+def _apply_diagonal(e: Expr, recorder: Recorder) -> Expr:
+    chain = e.chain
+    if chain and chain[-1].shape.kind == ex.VECTOR:
+        for i in range(len(chain) - 2, -1, -1):
+            if chain[i].kind == ex.CALL and chain[i].op == "diag":
+                return recorder.apply(
+                    "diag-times", e, x=chain[i].args[0], y=ex.mul(*chain[i + 1 :])
+                )
+    return e
+
+
+def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
+    chain = e.chain
+    if len(chain) < 2 or not e.is_scalar:
+        return e
+    first, rest = chain[0], ex.mul(*chain[1:])
+    if first.kind == ex.CONST and first.op == "ones":
+        return recorder.apply("dot-ones", e, x=rest)
+    if first.kind == ex.CALL and first.op == "transpose":
+        inner = first.args[0]
+        if inner.kind == ex.CONST and inner.op == "basis":
+            return recorder.apply("entry-of", e, x=rest, i=inner.data[1])
+    return e
+
+
+# --- sums -----------------------------------------------------------------------------------------------------------------
+
+
+def _improve_sum(e: Expr, recorder: Recorder) -> Expr:
+    for rule in (_like_terms, _basis_sum, _factor_scalar, _factor_sides, _order):
+        after = rule(e, recorder)
+        if after is not e:
+            return after
+    return e
+
+
+def _core(term: Expr) -> Expr:
+    """A term without its number."""
+    if term.kind == ex.NUM:
+        return ex.ONE
+    return ex.mul(*term.args) if term.kind == ex.MUL and term.coefficient != 1 else term
+
+
+def _like_terms(e: Expr, recorder: Recorder) -> Expr:
+    seen: dict[Expr, Expr] = {}
+    for term in e.args:
+        core = _core(term)
+        other = seen.get(core)
+        if other is not None:
+            return recorder.apply("like-terms", e, a=number_of(other), b=number_of(term), X=core)
+        seen[core] = term
+    if e.is_scalar:
+        for term in e.args:
+            if term.chain and len(term.chain) > 1:
+                run = ex.mul(*term.chain)
+                turned = push_transposes(
+                    ex.mul(*(ex.transpose(c) for c in reversed(term.chain)))
+                )
+                if turned is run:
+                    continue
+                twin = ex.mul(*term.scalars, turned)
+                if twin in seen:
+                    y, x = ex.transpose(term.chain[0]), ex.mul(*term.chain[1:])
+                    after = recorder.apply("scalar-transpose", e, y=y, x=x)
+                    return recorder.run("transposes", after, after)
+    return e
+
+
+def _basis_sum(e: Expr, recorder: Recorder) -> Expr:
+    n = e.shape.rows
+    if e.shape.kind != ex.VECTOR or not isinstance(n, int) or n > 16:
+        return e
+    for t in e.args:
+        chain = t.chain
+        if len(chain) != 1 or chain[0].kind != ex.CONST or chain[0].op != "basis":
+            return e
+        if not isinstance(chain[0].data[1], int):
+            return e
+    return recorder.run("basis-stack", e, e)
+
+
+def _factor_scalar(e: Expr, recorder: Recorder) -> Expr:
+    return recorder.run("factor-scalar", e, e)
+
+
+def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
+    """A common run of factors on the left, or on the right, of two terms."""
+    terms = e.args
+    for side, rule in ((0, "factor-left"), (-1, "factor-right")):
+        groups: dict[Expr, list[Expr]] = {}
+        for t in terms:
+            if t.chain:
+                groups.setdefault(t.chain[side], []).append(t)
+        for group in groups.values():
+            for s, t in _pairs(group):
+                run = _common_run(s.chain, t.chain, side)
+                while run:
+                    a = _shared(s, t, run)
+                    b, c = _rest(s, a, side), _rest(t, a, side)
+                    after = ex.mul(a, ex.add(b, c)) if side == 0 else ex.mul(ex.add(b, c), a)
+                    if cost(after) < cost(ex.add(s, t)):
+                        return recorder.apply(rule, e, A=a, B=b, C=c)
+                    run = run[:-1] if side == 0 else run[1:]
+    return e
+
+
+def _pairs(group: list[Expr]) -> Iterator[tuple[Expr, Expr]]:
+    """The pairs of a small group; the neighbours in a large one."""
+    if len(group) > 8:
+        return zip(group, group[1:], strict=False)
+    return itertools.combinations(group, 2)
+
+
+def _shared(s: Expr, t: Expr, run: tuple[Expr, ...]) -> Expr:
+    """What two terms have in common: a run of factors, scalars, and the number if it is the same."""
+    left = list(t.scalars) if t.kind == ex.MUL else []
+    scalars = []
+    for x in s.scalars if s.kind == ex.MUL else ():
+        if x in left:
+            left.remove(x)
+            scalars.append(x)
+    number = ex.num(s.coefficient) if s.coefficient == t.coefficient else ex.ONE
+    return ex.mul(number, *scalars, ex.mul(*run))
+
+
+def _common_run(a: tuple[Expr, ...], b: tuple[Expr, ...], side: int) -> tuple[Expr, ...]:
+    count = 0
+    for x, y in zip(a if side == 0 else reversed(a), b if side == 0 else reversed(b), strict=False):
+        if x is not y:
+            break
+        count += 1
+    return a[:count] if side == 0 else a[len(a) - count :]
+
+
+def _rest(t: Expr, shared: Expr, side: int) -> Expr:
+    """What is left of a term without what it shares with another, on one side."""
+    count = len(shared.chain)
+    chain = t.chain[count:] if side == 0 else t.chain[: len(t.chain) - count]
+    scalars = list(t.scalars) if t.kind == ex.MUL else []
+    for x in shared.scalars if shared.kind == ex.MUL else ():
+        scalars.remove(x)
+    number = ex.num(t.coefficient / shared.coefficient)
+    if chain:
+        return ex.mul(number, *scalars, ex.mul(*chain))
+    end = shared.chain[-1] if side == 0 else shared.chain[0]
+    if end.shape.kind == (ex.VECTOR if side == 0 else ex.ROW):
+        return ex.mul(number, *scalars)
+    size = end.shape.cols if side == 0 else end.shape.rows
+    return ex.mul(number, *scalars, ex.eye(size))
+
+
+def _order(e: Expr, recorder: Recorder) -> Expr:
+    """P before P', and a term without a minus sign first."""
+    terms = e.args
+    if e.shape.kind == ex.MATRIX and e.shape.rows == e.shape.cols:
+        turned = {push_transposes(ex.transpose(t)): i for i, t in enumerate(terms)}
+        for i, t in enumerate(terms):
+            j = turned.get(t)
+            if j is not None and j > i and cost(terms[j]) < cost(t):
+                return recorder.apply("reorder", e, A=t, B=terms[j])
+    if number_of(terms[0]).data < 0:
+        for t in terms[1:]:
+            if number_of(t).data > 0:
+                return recorder.apply("reorder", e, A=terms[0], B=t)
+    return e
+
+
+# --- the last touch -------------------------------------------------------------------------------------------------------
+
+
+def _present(e: Expr, recorder: Recorder) -> Expr:
+    """(Q P)' for P' Q' where that is shorter."""
+    if e.kind == ex.MUL and e.shape.kind == ex.MATRIX and len(e.chain) > 1:
+        core = ex.mul(*e.chain)
+        turned = push_transposes(ex.transpose(core))
+        if cost(turned) + 2 < cost(core):
+            return recorder.run("one-transpose", e, core)
+    return e

@@ -1,0 +1,376 @@
+"""dy to trace form: each term is brought to tr(M dX) (m dx for a vector x, c dt for a scalar t), and what stands before
+dX is collected; the derivative is read off.
+
+dy is linear in dX, so a term is a chain of linear operations around dX. They are taken off from the outside, each by
+the adjoint identity of its operation, a rule of the table. The layout conventions are stated here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from matgrad import expr as ex
+from matgrad.errors import Unsupported
+from matgrad.expr import Expr
+from matgrad.functions import TABLE as FUNCTIONS
+from matgrad.rewrite import Recorder
+from matgrad.steps import TRACE
+
+LAYOUTS = ("mixed", "denominator", "numerator")
+
+
+def trace_form(dy: Expr, recorder: Recorder) -> list[Expr]:
+    """The terms of dy, each of them `c tr(M dX)`, `m dx`, `M dx` or `C dt`. Raises Unsupported."""
+    recorder.enter(TRACE)
+    done: list[Expr] = []
+    todo = [dy]
+    while todo:
+        term = todo.pop()
+        if term.kind == ex.ADD:
+            todo.extend(reversed(term.args))
+            continue
+        steps = len(recorder.steps)
+        recorder.next_line()
+        while True:
+            after = _one_step(term, recorder)
+            if after is term:
+                done.append(term)
+                break
+            if after.kind == ex.ADD:
+                todo.extend(reversed(after.args))
+                break
+            term = after
+        if len(recorder.steps) == steps:
+            recorder.line -= 1
+    return done
+
+
+def _one_step(term: Expr, recorder: Recorder) -> Expr:
+    """The term after one identity, or the term itself when it has its final form."""
+    inner = term
+    if term.kind == ex.MUL:
+        for s in term.scalars:
+            if recorder.depends(s):
+                inner = s
+                break
+        else:
+            inner = ex.mul(*term.chain)
+    if inner.is_scalar:
+        after = _scalar_step(term, inner, recorder)
+        if after is not term or term.is_scalar:
+            return after
+    if inner is not term and inner.is_scalar:
+        return _scalar_beside_array(term, inner, recorder)
+    return _array_step(term, inner, recorder)
+
+
+# --- terms that are scalars -------------------------------------------------------------------------------------------
+
+
+def _scalar_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
+    """One identity on the scalar factor `inner` of the term that contains dX."""
+    if inner.kind == ex.DIFF:
+        return term
+    if inner.kind == ex.MUL:
+        return _dot_step(term, inner, recorder)
+    if inner.kind == ex.ADD:
+        return recorder.run("distribute", term, term)
+    if inner.kind == ex.INDEX:
+        return _entry_step(term, inner, recorder)
+    if inner.op == "tr":
+        return _trace_step(term, inner, recorder)
+    if inner.op == "sum":
+        return _sum_step(term, inner, recorder)
+    raise _stuck(inner)
+
+
+def _moving_link(chain: tuple[Expr, ...], recorder: Recorder) -> int:
+    return next(i for i, link in enumerate(chain) if recorder.depends(link))
+
+
+def _dot_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
+    """row ... vector, with dX in it."""
+    chain = inner.chain
+    at = _moving_link(chain, recorder)
+    link = chain[at]
+    kind = link.shape.kind
+    if kind == ex.VECTOR:
+        y = ex.mul(*chain[:at])
+        if link.kind == ex.DIFF:
+            return term
+        if link.kind == ex.CALL and link.op == "hadamard":
+            a, x = _hadamard_parts(link, recorder)
+            result = recorder.apply("hadamard-dot", term, y=ex.transpose(y), a=a, x=x)
+            return _push(result, recorder)
+        if link.kind == ex.CALL and link.op == "diagonal":
+            return recorder.apply("diagonal-dot", term, y=ex.transpose(y), X=link.args[0])
+        return _link_step(term, link, recorder)
+    if kind == ex.ROW:
+        if link.kind != ex.DIFF and not (link.kind == ex.CALL and link.op == "transpose"):
+            return _link_step(term, link, recorder)
+        x = ex.mul(*chain[1:])
+        result = recorder.apply("scalar-transpose", term, y=ex.transpose(link), x=x)
+        return _push(result, recorder)
+    if link.kind == ex.ADD:
+        return recorder.run("distribute", term, inner)
+    before, after = ex.mul(*chain[:at]), ex.mul(*chain[at + 1 :])
+    return recorder.apply("scalar-trace", term, y=ex.transpose(before), X=link, x=after)
+
+
+def _push(term: Expr, recorder: Recorder) -> Expr:
+    """Write transposes of products out, factor by factor."""
+    return recorder.run("transposes", term, term)
+
+
+def _hadamard_parts(e: Expr, recorder: Recorder) -> tuple[Expr, Expr]:
+    """The constant factors of an elementwise product, and the one that contains dX."""
+    fixed = [a for a in e.args if not recorder.depends(a)]
+    moving = [a for a in e.args if recorder.depends(a)]
+    return ex.hadamard(*fixed), ex.hadamard(*moving)
+
+
+def _trace_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
+    inside = inner.args[0]
+    if inside.kind == ex.ADD:
+        return recorder.run("trace-sum", term, inner)
+    if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
+        core = ex.mul(*inside.chain)
+        scale = ex.mul(ex.num(inside.coefficient), *inside.scalars)
+        return recorder.apply("trace-scalar", term, c=scale, A=core)
+    chain = inside.chain
+    at = _moving_link(chain, recorder)
+    link = chain[at]
+    if link.kind == ex.ADD:
+        if at == len(chain) - 1 and at == 0:
+            return recorder.run("trace-sum", term, inner)
+        return recorder.run("distribute", term, inside)
+    if link.kind == ex.CALL and link.op == "transpose":
+        return _push(recorder.apply("trace-transpose", term, A=inside), recorder)
+    if link.shape.kind == ex.ROW and at > 0:
+        return recorder.apply("cyclic", term, A=ex.mul(*chain[:at]), B=ex.mul(*chain[at:]))
+    if at < len(chain) - 1:
+        return recorder.apply("cyclic", term, A=ex.mul(*chain[: at + 1]), B=ex.mul(*chain[at + 1 :]))
+    if link.kind == ex.DIFF:
+        return term
+    front = ex.mul(*chain[:-1]) if len(chain) > 1 else ex.eye(link.shape.rows)
+    if link.kind == ex.CALL and link.op == "hadamard":
+        b, x = _hadamard_parts(link, recorder)
+        return _push(recorder.apply("hadamard-trace", term, A=front, B=b, X=x), recorder)
+    if link.kind == ex.CALL and link.op == "diag":
+        return recorder.apply("diag-trace", term, A=front, x=link.args[0])
+    return _link_step(term, link, recorder)
+
+
+def _sum_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
+    inside = inner.args[0]
+    if inside.kind == ex.ADD:
+        return recorder.run("sum-sum", term, inner)
+    if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
+        core = ex.mul(*inside.chain)
+        scale = ex.mul(ex.num(inside.coefficient), *inside.scalars)
+        return recorder.apply("sum-scalar", term, c=scale, X=core)
+    if inside.shape.kind == ex.ROW:
+        return _push(recorder.apply("sum-row", term, x=ex.transpose(inside)), recorder)
+    hadamard = inside.kind == ex.CALL and inside.op == "hadamard"
+    if inside.shape.kind == ex.VECTOR:
+        if hadamard:
+            a, x = _hadamard_parts(inside, recorder)
+            return recorder.apply("sum-dot", term, a=a, x=x)
+        return recorder.apply("sum-ones-vector", term, x=inside)
+    if hadamard:
+        a, x = _hadamard_parts(inside, recorder)
+        return _push(recorder.apply("sum-trace", term, A=a, X=x), recorder)
+    return recorder.apply("sum-ones-matrix", term, X=inside)
+
+
+def _entry_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
+    base, at = inner.args[0], inner.data
+    if base.shape.kind == ex.VECTOR:
+        return recorder.apply("vector-entry", term, x=base, i=at[0])
+    if base.shape.kind == ex.ROW:
+        return recorder.apply("row-entry", term, x=ex.transpose(base), i=at[0])
+    return recorder.apply("matrix-entry", term, X=base, i=at[0], j=at[1])
+
+
+def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
+    """One identity on a link of a product that holds wherever the link stands."""
+    if link.kind == ex.ADD:
+        return recorder.run("distribute", term, _product_with(term, link))
+    if link.kind == ex.STACK:
+        if _factors_out(link, recorder):
+            return _stack_factor(term, link, recorder)
+        return recorder.run("blocks", term, link)
+    if link.kind == ex.INDEX:
+        base, at = link.args[0], link.data
+        if at[0] is None:
+            return recorder.apply("matrix-column", term, X=base, j=at[1])
+        return recorder.apply("matrix-row", term, X=base, i=at[0])
+    if link.kind == ex.CALL and link.op == "transpose" and link.args[0].kind != ex.DIFF:
+        return recorder.run("transposes", term, link)
+    if link.kind == ex.CALL and link.op in ("diag", "diagonal"):
+        inside = link.args[0]
+        if inside.kind == ex.ADD:
+            return recorder.run("distribute", term, link)
+        if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
+            return recorder.run("linear-scalar", term, link)
+    if link.kind == ex.CALL and link.op == "hadamard":
+        for a in link.args:
+            if recorder.depends(a):
+                if a.kind == ex.ADD:
+                    return recorder.run("distribute", term, link)
+                if a.kind in (ex.STACK, ex.INDEX) or (
+                    a.kind == ex.CALL and a.op in ("diag", "diagonal", "transpose", "hadamard")
+                ):
+                    return _link_step(term, a, recorder)
+    raise _stuck(link)
+
+
+def _product_with(term: Expr, link: Expr) -> Expr:
+    """The innermost product of the term that has the link in its chain."""
+    for node in ex.postorder(term):
+        if node.kind == ex.MUL and link in node.chain:
+            return node
+    return term
+
+
+def _stuck(e: Expr) -> Unsupported:
+    name = e.op
+    if e.kind == ex.CALL and name in FUNCTIONS and FUNCTIONS[name].names:
+        name = FUNCTIONS[name].names[0]
+    word = {"hadamard": "elementwise product", "inv": "inverse", "transpose": "transpose"}
+    return Unsupported(
+        f"the {word.get(name, f'`{name}`')} stands in the way of a closed form here",
+        help="derivatives of this kind need Kronecker products, which matgrad does not write yet",
+    )
+
+
+# --- terms that are vectors or matrices ---------------------------------------------------------------------------------
+
+
+def _scalar_beside_array(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
+    """b (m dx) is written b m dx; B dt has its final form."""
+    chain = ex.mul(*term.chain)
+    if inner.kind == ex.DIFF:
+        return term
+    if chain.shape.kind != ex.VECTOR:
+        raise _stuck(inner)
+    if inner.kind == ex.CALL:
+        raise Unsupported(
+            "the derivative of a vector by a matrix is not written yet",
+            help="differentiate its entries one by one, as in `(A*x)[i]`",
+        )
+    y, x = ex.mul(*inner.chain[:-1]), inner.chain[-1]
+    return recorder.apply("scalar-vector", term, y=ex.transpose(y), x=x, b=chain)
+
+
+def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
+    """One identity on a term whose value is a vector or a matrix, dX somewhere in its chain."""
+    chain = inner.chain
+    at = _moving_link(chain, recorder)
+    link = chain[at]
+    kind = link.shape.kind
+    if link.kind == ex.ADD:
+        if len(chain) == 1:
+            return recorder.run("distribute", term, term)
+        return recorder.run("distribute", term, inner)
+    if kind == ex.VECTOR and at < len(chain) - 1:
+        return _turn_behind(term, chain, at, recorder)
+    if kind == ex.ROW and at > 0 and chain[-1].shape.kind == ex.VECTOR:
+        head, tail = ex.mul(*chain[:at]), ex.mul(*chain[at + 1 :])
+        if link.kind == ex.DIFF or link.op == "transpose":
+            result = recorder.apply(
+                "dot-behind-transpose", term, x=head, y=ex.transpose(link), z=tail
+            )
+            return _push(result, recorder)
+        return _link_step(term, link, recorder)
+    if kind == ex.VECTOR:
+        if link.kind == ex.DIFF:
+            return term
+        if link.kind == ex.CALL and link.op == "hadamard":
+            a, x = _hadamard_parts(link, recorder)
+            if x.kind != ex.CALL or x.op != "hadamard":
+                return recorder.apply("hadamard-diag", term, a=a, x=x)
+        if link.kind == ex.CALL and link.op == "diagonal":
+            inside = link.args[0]
+            if inside.kind == ex.MUL and not inside.scalars and inside.coefficient == 1:
+                cut = _outer_cut(inside.chain)
+                if cut is not None:
+                    x, y = ex.mul(*inside.chain[:cut]), ex.mul(*inside.chain[cut:])
+                    return recorder.apply("diag-outer", term, x=x, y=ex.transpose(y))
+        return _link_step(term, link, recorder)
+    if kind == ex.MATRIX and chain[-1].shape.kind == ex.VECTOR:
+        tail = ex.mul(*chain[at + 1 :])
+        if link.kind == ex.DIFF:
+            raise Unsupported(
+                "the derivative of a vector by a matrix is not written yet",
+                help="differentiate its entries one by one, as in `(A*x)[i]`",
+            )
+        if link.kind == ex.CALL and link.op == "diag":
+            inside = link.args[0]
+            if not (inside.kind == ex.ADD or inside.kind == ex.MUL and inside.scalars):
+                return recorder.apply("diag-swap", term, x=inside, b=tail)
+        if link.kind == ex.CALL and link.op == "hadamard":
+            a, m = _hadamard_parts(link, recorder)
+            if m.kind == ex.MUL and not m.scalars and m.coefficient == 1:
+                cut = _outer_cut(m.chain)
+                if cut is not None:
+                    x, y = ex.mul(*m.chain[:cut]), ex.mul(*m.chain[cut:])
+                    return recorder.apply(
+                        "hadamard-outer", term, A=a, x=x, y=ex.transpose(y), z=tail
+                    )
+        return _link_step(term, link, recorder)
+    return _link_step(term, link, recorder)
+
+
+def _outer_cut(chain: tuple[Expr, ...]) -> int | None:
+    """Where a product is cut into a vector and a row, or None."""
+    for i in range(1, len(chain)):
+        if chain[i - 1].shape.kind == ex.VECTOR and chain[i].shape.kind == ex.ROW:
+            return i
+    return None
+
+
+def _turn_behind(
+    term: Expr, chain: tuple[Expr, ...], at: int, recorder: Recorder
+) -> Expr:
+    """x y' z with dx in the vector x: the scalar y' z goes in front."""
+    rest = chain[at + 1 :]
+    if rest[-1].shape.kind != ex.VECTOR:
+        raise Unsupported(
+            "the derivative of a matrix by a vector is not written yet",
+            help="differentiate a column or an entry of it",
+        )
+    # The factors behind x are a row times ... times a vector.
+    y, z = rest[0], ex.mul(*rest[1:])
+    x = ex.mul(*chain[: at + 1])
+    return recorder.apply("dot-behind", term, x=x, y=ex.transpose(y), z=z)
+
+
+def _factors_out(link: Expr, recorder: Recorder) -> bool:
+    """Whether a stack is [A dx; B dx] or made of multiples of dt."""
+    leaf = recorder.wrt[0]
+    return leaf.is_scalar or (leaf.shape.kind == ex.VECTOR and link.shape.kind == ex.VECTOR)
+
+
+def _stack_factor(term: Expr, link: Expr, recorder: Recorder) -> Expr:
+    """[A dx; B dx] is [A; B] dx, once each block has that form."""
+    for block in link.args:
+        if not recorder.depends(block):
+            continue
+        for part in block.args if block.kind == ex.ADD else (block,):
+            after = _one_step(part, recorder)
+            if after is not part:
+                return ex.substitute(term, {part: after})
+        if block.kind == ex.ADD:
+            return recorder.run("collect", term, block)
+    return recorder.run("stack-factor", term, link)
+
+
+# --- collecting and reading off -----------------------------------------------------------------------------------------
+
+
+def collect(terms: list[Expr], recorder: Recorder) -> Expr:
+    """The sum of the terms as one: tr(M dX), M dx or M dt."""
+    total = ex.add(*terms)
+    recorder.next_line()
+    if len(terms) > 1 or total.kind == ex.MUL:
+        return recorder.run("collect", total, total)
+    return total

@@ -1,0 +1,299 @@
+"""Is it true? Derivatives against central differences of the original expression, at random points.
+
+The expression's own code (`matgrad.emit.numpy`) is evaluated; nothing of the derivation is trusted. Sizes are all
+different, and all 1 at one of the points.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from matgrad import expr as ex
+from matgrad.dims import Dim, dim_atoms, dim_value
+from matgrad.emit.numpy import compiled
+from matgrad.expr import Expr
+
+if TYPE_CHECKING:
+    import numpy as np
+
+POINTS = 5
+TOLERANCE = 1e-6  # relative; the differences used are good to about 1e-10
+UNRELIABLE = 1e-5  # a point is not used where the differences themselves are not known this well
+ATTEMPTS = 40
+
+# Sizes for names of dimensions, in order of appearance; the third point has every size 1.
+_SIZES = ((3, 4, 2, 5, 6), (4, 2, 5, 3, 6), (1, 1, 1, 1, 1), (2, 3, 4, 6, 5), (5, 3, 2, 4, 6))
+
+
+class Check(NamedTuple):
+    """The outcome of a numeric check: `points` tried, `worst_relative_error` among them."""
+
+    ok: bool
+    points: int
+    worst_relative_error: float
+    seed: int
+
+
+class Point(NamedTuple):
+    """Random values of variables, sizes of dimension names (and `#i` for an index i), and unknown functions."""
+
+    values: list[Any]
+    sizes: dict[str, int]
+    functions: dict[str, Any]
+
+
+def size_names(*roots: Expr) -> list[str]:
+    """The names of dimensions in expressions, in order of appearance."""
+    names: dict[str, None] = {}
+    for e in ex.postorder(*roots):
+        for dim in (e.shape.rows, e.shape.cols):
+            for atom in dim_atoms(dim):
+                names[str(atom)] = None
+    return list(names)
+
+
+def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
+    """How large each size must be for the entries that are named, and the range of each named index."""
+    least: dict[str, int] = {}
+    ranges: dict[str, list[Dim]] = {}
+    for e in ex.postorder(*roots):
+        places: list[tuple[int | str | None, Dim]] = []
+        if e.kind == ex.INDEX:
+            shape = e.args[0].shape
+            dims = (shape.rows, shape.cols) if len(e.data) == 2 else (shape.cols if shape.kind == ex.ROW else shape.rows,)
+            places = list(zip(e.data, dims, strict=True))
+        elif e.kind == ex.CONST and e.op == "basis":
+            places = [(e.data[1], e.shape.rows)]
+        for at, dim in places:
+            if isinstance(at, int) and isinstance(dim, str):
+                least[dim] = max(least.get(dim, 1), at)
+            elif isinstance(at, str):
+                ranges.setdefault(at, []).append(dim)
+    return least, ranges
+
+
+def choose_sizes(
+    number: int, rng: np.random.Generator, *roots: Expr, turned: bool = False
+) -> dict[str, int]:
+    """Sizes for the point of this number: all different, or all 1, but large enough for every entry named.
+
+    `turned` takes them in the other order, for expressions such as det(X'X) that ask for a tall X.
+    """
+    least, ranges = _least_sizes(*roots)
+    pattern = _SIZES[number % len(_SIZES)]
+    names = size_names(*roots)
+    if turned:
+        pattern = tuple(reversed(pattern[: len(names)])) or pattern
+    sizes = {}
+    for i, name in enumerate(names):
+        sizes[name] = max(pattern[i % len(pattern)], least.get(name, 1))
+    for index, dims in ranges.items():
+        sizes["#" + index] = int(rng.integers(1, min(dim_value(d, sizes) for d in dims) + 1))
+    return sizes
+
+
+class SmoothFunction:
+    """A smooth function R -> R with all its derivatives, to stand for a declared unknown one."""
+
+    def __init__(self, name: str) -> None:
+        code = zlib.crc32(name.encode())
+        self.a = 0.7 + (code % 97) / 97
+        self.b = (code % 89) / 89
+        self.c = 0.3 + (code % 83) / 83
+
+    def __call__(self, t: Any, order: int) -> Any:
+        import numpy as np
+
+        wave = self.a**order * np.sin(self.a * t + self.b + order * np.pi / 2)
+        square = (self.c * t * t, 2 * self.c * t, 2 * self.c + 0 * t)
+        return wave + (square[order] if order < 3 else 0 * t)
+
+
+def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Generator) -> Any:
+    """A random value of a variable that has its declared properties; `way` says what else it is like."""
+    import numpy as np
+
+    m, n = dim_value(variable.shape.rows, sizes), dim_value(variable.shape.cols, sizes)
+    properties = variable.data[1]
+    kind = variable.shape.kind
+    if kind != ex.MATRIX:
+        count = max(m, n)
+        value = rng.normal(size=count) * 0.8
+        if way in (1, 3) or "positive" in properties:
+            value = rng.uniform(0.4, 1.6, size=count)
+        return value if kind != ex.SCALAR else float(value[0])
+    value = rng.normal(size=(m, n)) * 0.8
+    if way == 1:
+        value = rng.uniform(0.4, 1.6, size=(m, n))
+    if m != n or kind != ex.MATRIX:
+        return value
+    if "orthogonal" in properties:
+        return np.linalg.qr(value)[0]
+    if "identity" in properties:
+        return np.eye(n)
+    if "spd" in properties or way == 3:
+        spd = value @ value.T / n + 0.7 * np.eye(n)
+        value = np.diag(np.diag(spd)) if "diagonal" in properties else spd
+        if "spd" in properties:
+            return value
+    if way in (1, 2) or "invertible" in properties:
+        value = np.eye(n) * 1.5 + 0.5 * value
+    if "diagonal" in properties:
+        return np.diag(np.diag(value))
+    if "symmetric" in properties:
+        return (value + value.T) / 2
+    if "skew" in properties:
+        return (value - value.T) / 2
+    if "lower" in properties:
+        return np.tril(value)
+    if "upper" in properties:
+        return np.triu(value)
+    return value
+
+
+def random_point(
+    variables: list[Expr], functions: tuple[str, ...], sizes: dict[str, int], way: int, rng: np.random.Generator
+) -> Point:
+    """Random values for the variables."""
+    values = [sample(v, sizes, way, rng) for v in variables]
+    return Point(values, sizes, {name: SmoothFunction(name) for name in functions})
+
+
+def unknown_functions(*roots: Expr) -> tuple[str, ...]:
+    """The names of the unknown functions in expressions."""
+    return tuple(
+        dict.fromkeys(e.data[1] for e in ex.postorder(*roots) if e.kind == ex.CALL and e.op == "apply")
+    )
+
+
+def check_derivative(
+    y: Expr,
+    derivative: Expr,
+    wrt: Expr,
+    seed: int = 0,
+    assuming: Sequence[tuple[str, Expr]] = (),
+) -> Check:
+    """Compare a derivative, an array of shape(Y) followed by shape(X), with finite differences of y.
+
+    `derivative` has X's shape for a scalar y, Y's shape for a scalar X, and is the Jacobian for two vectors. Points
+    at which an assumption (`invertible`, `nonzero`) does not hold, or a matrix to invert is nearly singular, are not used.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    variables = [v for v in ex.variables(y, derivative, wrt)]
+    functions = unknown_functions(y, derivative)
+    at = variables.index(wrt)
+    value_of = compiled([y], variables)
+    derivative_of = compiled([derivative], variables)
+    guards = [e for name, e in assuming] + [
+        e.args[0] for e in ex.postorder(y, derivative) if e.kind == ex.CALL and e.op == "inv"
+    ]
+    guard_of = compiled(guards, variables)
+    worst, points, ok = 0.0, 0, True
+    with np.errstate(all="ignore"):
+        for number in range(POINTS):
+            for attempt in range(ATTEMPTS):
+                sizes = choose_sizes(number, rng, y, derivative, wrt, turned=attempt % 8 > 3)
+                point = random_point(variables, functions, sizes, attempt % 4, rng)
+                if not _regular(guard_of, point):
+                    continue
+                error = _error_at(point, at, value_of, derivative_of)
+                if error is None:
+                    continue
+                points += 1
+                worst = max(worst, error)
+                ok = ok and error <= TOLERANCE
+                break
+    return Check(ok and points > 0, points, worst, seed)
+
+
+def _regular(guard_of: Any, point: Point) -> bool:
+    """Whether the matrices to invert are well conditioned at a point, and the rest is not zero."""
+    import numpy as np
+
+    try:
+        values = guard_of(point.values, point.sizes, point.functions)
+        for value in values:
+            array = np.asarray(value)
+            if not np.all(np.isfinite(array)):
+                return False
+            if array.ndim == 2:
+                if np.linalg.cond(array) > 1e6:
+                    return False
+            elif np.max(np.abs(array), initial=0) < 1e-6:
+                return False
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _error_at(point: Point, at: int, value_of: Any, derivative_of: Any) -> float | None:
+    """The relative error of the derivative at a point, or None where the point tells nothing."""
+    import numpy as np
+
+    try:
+        (base,) = value_of(point.values, point.sizes, point.functions)
+        (claimed,) = derivative_of(point.values, point.sizes, point.functions)
+    except np.linalg.LinAlgError:
+        return None
+    if not np.all(np.isfinite(base)):
+        return None
+    found = finite_difference(point, at, value_of)
+    if found is None:
+        return None
+    expected, uncertainty = found
+    claimed = np.asarray(claimed, dtype=float)
+    if claimed.shape != expected.shape:
+        return float("inf")
+    scale = max(
+        float(np.max(np.abs(expected), initial=0)),
+        1e-3 * float(np.max(np.abs(base), initial=0)),
+        1e-8,
+    )
+    if uncertainty > UNRELIABLE * scale:
+        return None
+    if not np.all(np.isfinite(claimed)):
+        return float("inf")
+    return float(np.max(np.abs(claimed - expected), initial=0)) / scale
+
+
+def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float] | None:
+    """The array of partial derivatives, shape(Y) + shape(X), and how uncertain it is (Richardson extrapolation)."""
+    import numpy as np
+
+    x = np.asarray(point.values[at], dtype=float)
+    columns = []
+    uncertainty = 0.0
+    for place in np.ndindex(x.shape):
+
+        def moved(h: float, place: tuple[int, ...] = place) -> Any:
+            changed = np.array(x)
+            changed[place] += h
+            values = list(point.values)
+            values[at] = changed if x.shape else float(changed)
+            (value,) = value_of(values, point.sizes, point.functions)
+            return np.asarray(value, dtype=float)
+
+        try:
+            differences = [(moved(h) - moved(-h)) / (2 * h) for h in (4e-3, 2e-3, 1e-3)]
+        except np.linalg.LinAlgError:
+            return None
+        first = [(4 * b - a) / 3 for a, b in zip(differences, differences[1:], strict=False)]
+        second = (16 * first[1] - first[0]) / 15
+        if not np.all(np.isfinite(second)):
+            return None
+        uncertainty = max(uncertainty, float(np.max(np.abs(second - first[1]), initial=0)))
+        columns.append(second)
+    stacked = np.stack(columns, axis=-1) if columns else np.zeros((0,))
+    shape = stacked.shape[:-1] + x.shape
+    return stacked.reshape(shape), uncertainty
+
+
+def value_text(check: Check) -> str:
+    """The error as a person reads it: `3e-10`."""
+    return "0" if check.worst_relative_error == 0 else f"{check.worst_relative_error:.0e}".replace("e-0", "e-")
+
+
