@@ -1,0 +1,31 @@
+"""matgrad: matrix gradients, step by step and numerically checked.
+
+>>> import matgrad
+>>> print(matgrad.diff("tr(X*B*X')", wrt="X"))
+X (B + B')
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from matgrad.derive import Derivation, diff
+    from matgrad.errors import MatgradError
+
+__all__ = ["Derivation", "MatgradError", "__version__", "diff"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the engine when it is first asked for, so that importing the package costs nothing."""
+    if name in ("Derivation", "diff"):
+        from matgrad import derive
+
+        return getattr(derive, name)
+    if name == "MatgradError":
+        from matgrad.errors import MatgradError
+
+        return MatgradError
+    raise AttributeError(f"module 'matgrad' has no attribute {name!r}")

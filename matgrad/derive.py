@@ -5,15 +5,20 @@ The file to read first.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from matgrad import expr as ex
-from matgrad.differential import expand
-from matgrad.errors import CheckFailed, MatgradError, NameProblem, Unsupported, UsageError
+from matgrad.differential import expand, expand_by_definition
+from matgrad.errors import CheckFailed, NameProblem, Unsupported, UsageError
 from matgrad.expr import Expr
 from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
 from matgrad.shapes import Declared, Typed, declare, read
 from matgrad.simplify import simplify, simplify_sum
-from matgrad.steps import DERIVATIVE, TRACE, Line, Step
+from matgrad.steps import DERIVATIVE, Line, Step
 from matgrad.trace_form import LAYOUTS, collect, trace_form
+
+if TYPE_CHECKING:
+    from matgrad.verify import Check
 
 
 class Derivation:
@@ -23,17 +28,20 @@ class Derivation:
     `check` the outcome of the numeric check (None if it was not asked for), `notes` what was assumed.
     """
 
-    def __init__(self, typed: Typed, wrt: Expr, layout: str, definition: bool) -> None:
+    def __init__(
+        self, typed: Typed, wrt: Expr, layout: str = "mixed", definition: bool = False, order: int = 1
+    ) -> None:
         self.typed = typed
+        self.order = order
         self.expression = typed.expr
         self.wrt = wrt
         self.layout = layout
         self.notes: list[str] = list(typed.notes)
-        self.check: object | None = None
+        self.check: Check | None = None
         self.recorder = Recorder((wrt,))
         self.start = ex.diff(typed.expr)
         self.steps: list[Step] = self.recorder.steps
-        self.final, self.mixed = _derive(typed.expr, wrt, self.recorder)
+        self.final, self.mixed = self._derive(definition)
         self.derivative = in_layout(self.mixed, typed.expr, wrt, layout)
 
     @property
@@ -67,6 +75,30 @@ class Derivation:
                 raise CheckFailed("the steps lead elsewhere")
             state = goal
         return state
+
+    def _derive(self, definition: bool) -> tuple[Expr, Expr]:
+        """(The trace form of dy, the derivative in the mixed layout). Every change is recorded."""
+        y, wrt, recorder = self.expression, self.wrt, self.recorder
+        _supported(y, wrt)
+        dy: Expr | None = None
+        if definition:
+            dy, why = expand_by_definition(y, recorder)
+            if dy is None:
+                self.notes.append(
+                    f"the expression {why}; the derivation starts from named differentials instead"
+                )
+        if dy is None:
+            dy = expand(y, recorder)
+        if ex.is_zero(dy):
+            return dy, _zero_derivative(y, wrt)
+        total = collect(trace_form(dy, recorder), recorder)
+        factor, _, _ = split_term(total, recorder.depends)
+        if factor.kind == ex.ADD and factor in ex.postorder(total):
+            total = ex.substitute(total, {factor: simplify_sum(factor, recorder)})
+        recorder.enter(DERIVATIVE)
+        found = recorder.run("read-off", total, total)
+        recorder.next_line()
+        return total, simplify(found, recorder)
 
     def to(self, format: str) -> str:
         """The derivation as text, ascii, json or latex, or the answer alone as matgrad."""
@@ -114,8 +146,8 @@ def diff(
         inner = Derivation(typed, variable, "mixed", from_definition)
         if check:
             verify(inner, seed)
-        typed = typed._replace(expr=inner.derivative, text="", notes=())
-    derivation = Derivation(typed, variable, layout, from_definition)
+        typed = typed._replace(expr=inner.derivative)
+    derivation = Derivation(typed, variable, layout, from_definition, order)
     if check:
         verify(derivation, seed)
     return derivation
@@ -152,23 +184,6 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
     return typed.variables[name]
 
 
-def _derive(y: Expr, wrt: Expr, recorder: Recorder) -> tuple[Expr, Expr]:
-    """(The trace form of dy, the derivative in the mixed layout). Every change is recorded."""
-    _supported(y, wrt)
-    dy = expand(y, recorder)
-    if ex.is_zero(dy):
-        return dy, _zero_derivative(y, wrt)
-    total = collect(trace_form(dy, recorder), recorder)
-    factor, _, _ = split_term(total, recorder.depends)
-    if factor.kind == ex.ADD and factor in ex.postorder(total):
-        tidy = simplify_sum(factor, recorder)
-        total = ex.substitute(total, {factor: tidy})
-    recorder.enter(DERIVATIVE)
-    found = recorder.run("read-off", total, total)
-    recorder.next_line()
-    return total, simplify(found, recorder)
-
-
 def _supported(y: Expr, wrt: Expr) -> None:
     kinds = (y.shape.kind, wrt.shape.kind)
     words = f"a {kinds[0]} by a {kinds[1]}"
@@ -198,6 +213,20 @@ def in_layout(mixed: Expr, y: Expr, wrt: Expr, layout: str) -> Expr:
     if (layout == "denominator" and not gradient) or (layout == "numerator" and gradient):
         return push_transposes(ex.transpose(mixed))
     return mixed
+
+
+def verify_lines(derivation: Derivation, seed: int = 0) -> list[bool]:
+    """For each line of the full derivation, whether it is numerically equal to the line before (to dy, for the first)."""
+    from matgrad.verify import check_lines
+
+    shown = derivation.lines(full=True)
+    first = [line.state for line in shown if line.phase != DERIVATIVE]
+    last = [line.state for line in shown if line.phase == DERIVATIVE]
+    marks = check_lines([derivation.start, *first], derivation.wrt, seed, derivation.assumptions)[1:]
+    if last:
+        # The derivative read off was compared with finite differences; the lines below it are compared with it.
+        marks += check_lines([derivation.mixed, *last], derivation.wrt, seed, derivation.assumptions)[1:]
+    return marks
 
 
 def verify(derivation: Derivation, seed: int = 0) -> None:

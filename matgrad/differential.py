@@ -5,7 +5,8 @@ from __future__ import annotations
 from matgrad import expr as ex
 from matgrad.errors import Unsupported
 from matgrad.expr import Expr
-from matgrad.rewrite import LINEAR, Recorder, Replay
+from matgrad.functions import TABLE as FUNCTIONS
+from matgrad.rewrite import LINEAR, PROCEDURES, Recorder, Replay, not_polynomial
 from matgrad.steps import DIFFERENTIAL
 
 
@@ -19,24 +20,65 @@ def expand(y: Expr, recorder: Recorder) -> Expr:
     replay = Replay(start)
     seen = {start}
     frontier = [start]
-    line_has_major = False
     while frontier:
-        if line_has_major and any(_is_major(d.args[0], recorder) for d in frontier):
-            recorder.next_line()
-            line_has_major = False
-        found: list[Expr] = []
-        for node in frontier:
-            if node.args[0].kind == ex.VAR:
-                continue
-            after = _local(node, recorder)
-            replay.add(recorder.steps[-1])
-            line_has_major = line_has_major or _is_major(node.args[0], recorder)
-            for below in ex.postorder(after):
-                if below.kind == ex.DIFF and below not in seen:
-                    seen.add(below)
-                    found.append(below)
-        frontier = found
+        # d passes through linear operations first; then every rule that deserves a line is applied once.
+        frontier = _expand_all(frontier, False, replay, seen, recorder)
+        recorder.next_line() if frontier else None
+        frontier = _expand_all(frontier, True, replay, seen, recorder)
     return replay.settle()
+
+
+def _expand_all(
+    frontier: list[Expr], major: bool, replay: Replay, seen: set[Expr], recorder: Recorder
+) -> list[Expr]:
+    """Expand the differentials of one importance, the small ones as far as they go; returns those that remain."""
+    remaining: list[Expr] = []
+    todo = list(reversed(frontier))
+    while todo:
+        node = todo.pop()
+        inner = node.args[0]
+        if inner.kind == ex.VAR:
+            continue
+        if not major and _is_major(inner, recorder):
+            remaining.append(node)
+            continue
+        after = _local(node, recorder)
+        replay.add(recorder.steps[-1])
+        found = [e for e in ex.postorder(after) if e.kind == ex.DIFF and e not in seen]
+        seen.update(found)
+        if major:
+            remaining.extend(found)
+        else:
+            todo.extend(reversed(found))
+    return remaining
+
+
+def expand_by_definition(y: Expr, recorder: Recorder) -> tuple[Expr | None, str]:
+    """dy as the first-order part of y(X + dX) - y(X), for y polynomial in X; or None, and why not."""
+    recorder.enter(DIFFERENTIAL)
+    obstacle = not_polynomial(y, recorder.depends)
+    if obstacle is not None:
+        return None, f"is not a polynomial in the variable, because of `{function_name(obstacle)}`"
+    start = ex.diff(y)
+    change = PROCEDURES["definition"](start, recorder.depends)
+    expanded = PROCEDURES["multiply-out"](change, recorder.depends)
+    if expanded is change and change.kind == ex.ADD and len(ex.postorder(change)) > 60:
+        return None, "has too many terms when multiplied out"
+    recorder.run("definition", start, start)
+    recorder.next_line()
+    recorder.run("multiply-out", change, change)
+    recorder.next_line()
+    return recorder.run("first-order", expanded, expanded), ""
+
+
+def function_name(e: Expr) -> str:
+    """The name that a user knows a node's operation by."""
+    if e.kind == ex.CALL and e.op == "apply":
+        return str(e.data[1])
+    if e.kind == ex.CALL and e.op in FUNCTIONS:
+        names = FUNCTIONS[e.op].names
+        return names[0] if names else {"epow": ".^", "hadamard": ".*"}.get(e.op, "^")
+    return {ex.STACK: "[ ; ]", ex.INDEX: "[ ]"}.get(e.kind, e.kind)
 
 
 def _is_major(e: Expr, recorder: Recorder) -> bool:

@@ -6,6 +6,7 @@ The rule book, the checks and the printers all read this table.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -38,6 +39,14 @@ def _call(name: str, *arguments: str) -> str:
     return f"{name}({', '.join(f'<{a}>' for a in arguments)})"
 
 
+def _elementwise_reason(name: str, derivative: str) -> str:
+    """`d tanh(t) = (1 - tanh(t)^2) dt`, from the derivative in x."""
+    in_t = re.sub(r"\bx\b", "t", derivative.replace(".*", "*").replace(".^", "^").replace("./", "/"))
+    if in_t.startswith("1/"):
+        return f"d {name}(t) = dt/{in_t[2:]}"
+    return f"d {name}(t) = {f'({in_t})' if ' ' in in_t else in_t} dt"
+
+
 def elementwise(
     name: str,
     derivative: str,
@@ -62,7 +71,7 @@ def elementwise(
         unicode=_call(name, "x"),
         latex=latex,
         numpy=numpy,
-        because=f"d {name}(t) = ({derivative.replace('.*', '*').replace('.^', '^').replace('./', '/')}) dt",
+        because=_elementwise_reason(name, derivative),
         proof=proof,
         about=about,
         source="Magnus & Neudecker, ch. 8, sec. 8 (Hadamard chain rule)",
@@ -93,7 +102,7 @@ _OPERATORS = (
     ),
     Function(
         op="inv",
-        names=("inv",),
+        names=("inv", "inverse"),
         signature="X: matrix(n, n) -> matrix(n, n)",
         differential="-inv(X)*d(X)*inv(X)",
         domain="invertible",

@@ -8,6 +8,7 @@ can check that it still is.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -432,6 +433,109 @@ def _factor_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.mul(factor, ex.add(*(_divide(t, factor) for t in e.args)))
 
 
+def _definition(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """d(y) -> y(X + dX) - y(X)."""
+    y = e.args[0]
+    moved: dict[Expr, Expr] = {v: ex.add(v, ex.diff(v)) for v in ex.variables(y) if depends(v)}
+    return ex.sub(ex.substitute(y, moved), y)
+
+
+# Operations in which a polynomial stays one.
+_POLYNOMIAL = frozenset({"transpose", "tr", "sum", "diag", "diagonal", "hadamard", "power", "epow", "matpow"})
+_MAX_TERMS = 400
+
+
+def not_polynomial(y: Expr, depends: Callable[[Expr], bool]) -> Expr | None:
+    """A node because of which y is not written as a polynomial in what moves, or None."""
+    for node in ex.postorder(y):
+        if not depends(node) or node.kind in (ex.VAR, ex.ADD, ex.MUL, ex.INDEX):
+            continue
+        if node.kind != ex.CALL or node.op not in _POLYNOMIAL:
+            return node
+        if node.op in ("power", "epow", "matpow"):
+            k = ex.integer(node.args[1])
+            if k is None or not 0 < k <= 8 or depends(node.args[1]):
+                return node
+    return None
+
+
+def _terms_by_degree(root: Expr) -> list[tuple[int, Expr]] | None:
+    """The terms of a polynomial in dX, multiplied out, each with its degree in dX; None if they are too many."""
+    Terms = list[tuple[int, Expr]]
+    done: dict[Expr, Terms] = {}
+
+    def product(parts: list[Terms], join: Callable[[list[Expr]], Expr]) -> Terms:
+        rows: list[tuple[int, list[Expr]]] = [(0, [])]
+        for part in parts:
+            rows = [(d + k, [*row, t]) for d, row in rows for k, t in part]
+            if len(rows) > _MAX_TERMS:
+                raise OverflowError
+        return [(d, join(row)) for d, row in rows]
+
+    try:
+        for node in ex.postorder(root):
+            parts = [done[a] for a in node.args]
+            op = node.op if node.kind == ex.CALL else ""
+            if node.kind == ex.DIFF:
+                done[node] = [(1, node)]
+            elif all(k == 0 and len(part) == 1 for part in parts for k, _ in part):
+                done[node] = [(0, node)]
+            elif node.kind == ex.ADD:
+                done[node] = [t for part in parts for t in part]
+            elif node.kind == ex.MUL:
+                front = ex.num(node.coefficient)
+                count = node.data[1]
+                groups = product(parts[:count], lambda row: ex.mul(front, *row))
+                if parts[count:]:
+                    links = product(parts[count:], lambda row: ex.mul(*row))
+                    groups = product([groups, links], lambda row: ex.mul(*row))
+                done[node] = groups
+            elif op in ("power", "epow", "matpow"):
+                join = {"epow": _joined_hadamard, "power": _joined}.get(op, ex.mul)
+                done[node] = product([parts[0]] * int(node.args[1].data), lambda row: join(*row))
+            elif op == "hadamard":
+                done[node] = product(parts, lambda row: ex.hadamard(*row))
+            else:
+                done[node] = [
+                    (k, push_transposes(ex.rebuild(node, (t, *node.args[1:])))) for k, t in parts[0]
+                ]
+            if len(done[node]) > _MAX_TERMS:
+                return None
+    except OverflowError:
+        return None
+    return done[root]
+
+
+def _multiply_out(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """Every product and linear function of sums that contain dX, as a sum of terms."""
+    terms = _terms_by_degree(e)
+    return e if terms is None else _counted([t for _, t in terms])
+
+
+def _first_order(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The terms of first order in dX; those without dX are y - y, which is zero."""
+    terms = _terms_by_degree(e)
+    assert terms is not None
+    return _counted([t for degree, t in terms if degree == 1])
+
+
+def _joined(*factors: Expr) -> Expr:
+    """A product of scalars with equal factors written as powers."""
+    counts = Counter(factors)
+    return ex.mul(*(ex.power(f, ex.num(k)) for f, k in counts.items()))
+
+
+def _joined_hadamard(*factors: Expr) -> Expr:
+    counts = Counter(factors)
+    return ex.hadamard(*(ex.epower(f, ex.num(k)) for f, k in counts.items()))
+
+
+def _counted(terms: list[Expr]) -> Expr:
+    """A sum in which equal terms are written once, with their number."""
+    counts = Counter(terms)
+    return ex.add(*(ex.mul(ex.num(k), t) for t, k in counts.items()))
+
+
 def number_of(term: Expr) -> Expr:
     """The number in front of a term."""
     return term if term.kind == ex.NUM else ex.num(term.coefficient)
@@ -504,6 +608,9 @@ PROCEDURES: dict[str, Procedure] = {
     "one-transpose": _one_transpose,
     "basis-stack": _basis_stack,
     "factor-scalar": _factor_scalar,
+    "definition": _definition,
+    "multiply-out": _multiply_out,
+    "first-order": _first_order,
 }
 
 
@@ -764,6 +871,7 @@ def lines(start: Expr, steps: list[Step], full: bool = False) -> list[Line]:
     """The states that the steps lead through from `start`, one for each line (each step, if `full`)."""
     replay = Replay(start)
     result: list[Line] = []
+    carried: tuple[Step, ...] = ()
     i = 0
     while i < len(steps):
         j = i + 1
@@ -778,7 +886,12 @@ def lines(start: Expr, steps: list[Step], full: bool = False) -> list[Line]:
         for step in steps[i:j]:
             replay.follow(step)
         taken = tuple(steps[i:j])
-        if replay.state is not old:
+        small = all(reason_of(s.rule)[1] for s in taken)
+        if small and not full and not result and j < len(steps) and steps[j].phase == taken[0].phase:
+            carried = (*carried, *taken)  # nothing but small things yet: shown with the first line
+        elif replay.state is not old:
+            taken = (*carried, *taken)
+            carried = ()
             found = dict.fromkeys((s.rule, *reason_of(s.rule)) for s in taken)
             major = [(rule, text) for rule, text, minor in found if not minor]
             if not major and not full and result and result[-1].phase == taken[0].phase:

@@ -80,8 +80,12 @@ def simplify_sum(e: Expr, recorder: Recorder) -> Expr:
     while e.kind == ex.ADD:
         after = _improve_sum(e, recorder)
         if after is e:
-            break
+            return e
         e = after
+    for inner in e.args if e.kind == ex.MUL else ():
+        if inner.kind == ex.ADD:
+            ordered = _order(inner, recorder)
+            e = ex.substitute(e, {inner: ordered})
     return e
 
 

@@ -8,9 +8,9 @@ the adjoint identity of its operation, a rule of the table. The layout conventio
 from __future__ import annotations
 
 from matgrad import expr as ex
+from matgrad.differential import function_name
 from matgrad.errors import Unsupported
 from matgrad.expr import Expr
-from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.rewrite import Recorder
 from matgrad.steps import TRACE
 
@@ -232,12 +232,8 @@ def _product_with(term: Expr, link: Expr) -> Expr:
 
 
 def _stuck(e: Expr) -> Unsupported:
-    name = e.op
-    if e.kind == ex.CALL and name in FUNCTIONS and FUNCTIONS[name].names:
-        name = FUNCTIONS[name].names[0]
-    word = {"hadamard": "elementwise product", "inv": "inverse", "transpose": "transpose"}
     return Unsupported(
-        f"the {word.get(name, f'`{name}`')} stands in the way of a closed form here",
+        f"`{function_name(e)}` stands in the way of a closed form here",
         help="derivatives of this kind need Kronecker products, which matgrad does not write yet",
     )
 
@@ -371,6 +367,4 @@ def collect(terms: list[Expr], recorder: Recorder) -> Expr:
     """The sum of the terms as one: tr(M dX), M dx or M dt."""
     total = ex.add(*terms)
     recorder.next_line()
-    if len(terms) > 1 or total.kind == ex.MUL:
-        return recorder.run("collect", total, total)
-    return total
+    return recorder.run("collect", total, total) if len(terms) > 1 else total

@@ -292,6 +292,99 @@ def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float]
     return stacked.reshape(shape), uncertainty
 
 
+def check_lines(
+    states: Sequence[Expr], wrt: Expr, seed: int = 0, assuming: Sequence[tuple[str, Expr]] = ()
+) -> list[bool]:
+    """For each state, whether it agrees with the one before it (the first one: True).
+
+    States that contain differentials are compared to first order in dX: as derivatives in a random direction.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    marks = [True] * len(states)
+    used = 0
+    with np.errstate(all="ignore"):
+        for attempt in range(ATTEMPTS):
+            if used == 2:
+                break
+            values = line_values(states, wrt, assuming, attempt, rng)
+            if values is None:
+                continue
+            used += 1
+            scale = max(float(np.max(np.abs(v), initial=0)) for v in values) + 1e-12
+            for i in range(1, len(values)):
+                a, b = values[i - 1], values[i]
+                same = a.shape == b.shape and float(np.max(np.abs(a - b), initial=0)) <= 1e-6 * scale
+                marks[i] = marks[i] and same
+    return marks if used else [False] * len(states)
+
+
+def line_values(
+    states: Sequence[Expr],
+    wrt: Expr,
+    assuming: Sequence[tuple[str, Expr]],
+    attempt: int,
+    rng: np.random.Generator,
+) -> list[Any] | None:
+    """The values of expressions, differentials among them, at one random point; None where they are not defined."""
+    import numpy as np
+
+    nodes = ex.postorder(*states)
+    differentials = [e for e in nodes if e.kind == ex.DIFF]
+    variables = ex.variables(*states, wrt)
+    functions = unknown_functions(*states)
+    sizes = choose_sizes(attempt % 2, rng, *states, turned=attempt % 8 > 3)
+    point = random_point(variables, functions, sizes, attempt % 4, rng)
+    guards = [e for _, e in assuming] + [
+        e.args[0] for e in nodes if e.kind == ex.CALL and e.op == "inv" and not _has_diff(e)
+    ]
+    if not _regular(compiled(guards, variables), point):
+        return None
+    moving = [variables.index(d.args[0]) for d in differentials if d.args[0].kind == ex.VAR]
+    if not moving and wrt in variables:
+        moving = [variables.index(wrt)]
+    direction = {i: sample(variables[i], sizes, 0, rng) for i in moving}
+    inside = compiled([d.args[0] for d in differentials], variables)
+    outside = compiled(list(states), [*variables, *differentials])
+
+    def at(h: float) -> list[Any]:
+        values = list(point.values)
+        for i, e in direction.items():
+            values[i] = values[i] + h * e
+        return [np.asarray(v, dtype=float) for v in inside(values, sizes, point.functions)]
+
+    def along(changes: list[Any]) -> list[Any]:
+        found = outside([*point.values, *changes], sizes, point.functions)
+        return [np.asarray(v, dtype=float) for v in found]
+
+    try:
+        if not differentials:
+            return _finite(along([]))
+        slopes = []
+        for h in (4e-3, 2e-3):
+            plus, minus = at(h), at(-h)
+            slopes.append([(a - b) / (2 * h) for a, b in zip(plus, minus, strict=True)])
+        changes = [(4 * b - a) / 3 for a, b in zip(*slopes, strict=True)]
+        results = []
+        for h in (1e-3, 5e-4):
+            plus, minus = along([h * c for c in changes]), along([-h * c for c in changes])
+            results.append([(a - b) / (2 * h) for a, b in zip(plus, minus, strict=True)])
+        return _finite([(4 * b - a) / 3 for a, b in zip(*results, strict=True)])
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _has_diff(e: Expr) -> bool:
+    return any(node.kind == ex.DIFF for node in ex.postorder(e))
+
+
+def _finite(values: list[Any]) -> list[Any] | None:
+    import numpy as np
+
+    return values if all(np.all(np.isfinite(v)) for v in values) else None
+
+
 def value_text(check: Check) -> str:
     """The error as a person reads it: `3e-10`."""
     return "0" if check.worst_relative_error == 0 else f"{check.worst_relative_error:.0e}".replace("e-0", "e-")

@@ -185,8 +185,11 @@ def _fraction(
         above.append(str(abs(coefficient.numerator)))
     if coefficient.denominator != 1:
         below.append(str(coefficient.denominator))
+    behind: list[str] = []  # dt, behind everything else
     for s in scalars:
-        if ex.is_divisor(s) and s.op == "power":
+        if s.kind == ex.DIFF:
+            behind.append(_at(s, POSTFIX, pieces, style))
+        elif ex.is_divisor(s) and s.op == "power":
             base, exponent = s.args[0], -s.args[1].data
             if exponent == 1:
                 below.append(_at(base, POSTFIX, pieces, style))
@@ -195,6 +198,7 @@ def _fraction(
         else:
             above.append(_at(s, POSTFIX, pieces, style))
     above.extend(_at(c, POSTFIX, pieces, style) for c in chain)
+    above.extend(behind)
     if not above:
         above.append("1")
     top = " ".join(above)

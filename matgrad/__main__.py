@@ -1,0 +1,5 @@
+"""`python -m matgrad`."""
+
+from matgrad.cli import main
+
+main(prog_name="matgrad")

@@ -1,0 +1,324 @@
+"""The command line: arguments in, colours and exit codes out. Nothing else prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from matgrad import __version__
+from matgrad.errors import InternalError, LimitProblem, MatgradError, SyntaxProblem, UsageError
+
+if TYPE_CHECKING:
+    from matgrad.derive import Derivation
+
+REPORT = "please report this, with the command and `matgrad --version`"
+
+
+class Cli(click.Group):
+    """The group of commands; every error leaves with its own exit code and without a traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run, and turn what goes wrong into a message on standard error."""
+        try:
+            return super().main(*args, **kwargs)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+
+
+def use_unicode(stream: Any) -> bool:
+    """Whether a stream can show mathematics."""
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower()
+    return "utf" in encoding and os.environ.get("TERM") not in ("dumb", "linux")
+
+
+def use_colour(stream: Any) -> bool:
+    """Whether a stream wants colour: NO_COLOR and FORCE_COLOR first, then whether it is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR") not in (None, "", "0"):
+        return True
+    return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+
+
+def fail(problem: MatgradError, as_json: bool = False) -> int:
+    """Show an error and return its exit code."""
+    from matgrad.render.problems import problem_text
+
+    if problem.code == 70 and not problem.help:
+        problem.help = REPORT
+    if as_json:
+        import json
+
+        span = {"start": problem.marks[0].start, "end": problem.marks[0].end} if problem.marks else None
+        body = {
+            "matgrad": __version__,
+            "error": {
+                "code": problem.kind,
+                "message": problem.message,
+                "span": span,
+                "help": problem.help,
+            },
+        }
+        click.echo(json.dumps(body, ensure_ascii=False, indent=2))
+    text = problem_text(problem, use_unicode(sys.stderr))
+    if use_colour(sys.stderr):
+        head, _, rest = text.partition("\n")
+        text = click.style(head, fg="red", bold=True) + ("\n" + rest if rest else "")
+    click.echo(text, err=True)
+    return problem.code
+
+
+def read_text(text: str) -> str:
+    """The expression itself, from standard input if it is `-`."""
+    if text != "-":
+        return text
+    raw = sys.stdin.buffer.read(2_000_000)
+    try:
+        return raw.decode("utf-8").strip()
+    except UnicodeDecodeError as problem:
+        raise SyntaxProblem(
+            f"standard input is not UTF-8 (byte {problem.start + 1})",
+            help="save or send the text as UTF-8",
+        ) from None
+
+
+def read_declarations(let: tuple[str, ...], let_file: str | None) -> list[str]:
+    """The declarations of --let and --let-file."""
+    found = list(let)
+    if let_file is not None:
+        try:
+            with open(let_file, encoding="utf-8") as file:
+                content = file.read()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise UsageError(f"the file of declarations cannot be read: {problem}") from None
+        for line in content.splitlines():
+            line = line.partition("#")[0].strip()
+            if line:
+                found.append(line.removeprefix("let ").strip())
+    return found
+
+
+class Timer:
+    """Ends a computation after some seconds with LimitProblem, where the system can."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __enter__(self) -> None:
+        import signal
+
+        if hasattr(signal, "setitimer") and self.seconds > 0:
+            signal.signal(signal.SIGALRM, self.stop)
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def stop(self, *_: object) -> None:
+        """The signal's handler."""
+        raise LimitProblem(
+            f"no answer within {self.seconds:g} seconds", help="give more time with `--timeout SECONDS`"
+        )
+
+
+def show(text: str, output: str | None) -> None:
+    """Write a result to standard output or to a file, with colour where that is wanted."""
+    from matgrad.render.text import MARK_END, MARK_START
+
+    plain = text.replace(MARK_START, "").replace(MARK_END, "")
+    if output is not None:
+        try:
+            with open(output, "w", encoding="utf-8") as file:
+                file.write(plain + "\n")
+        except OSError as problem:
+            raise UsageError(f"`{output}` cannot be written: {problem.strerror}") from None
+        return
+    if use_colour(sys.stdout) and text is not plain:
+        _show_colour(text)
+    else:
+        click.echo(plain, color=False)
+
+
+def _show_colour(text: str) -> None:
+    """The report with what changed in colour, and the check line in green."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from matgrad.render.text import MARK_END, MARK_START
+
+    console = Console(force_terminal=True, soft_wrap=True, highlight=False)
+    for line in text.split("\n"):
+        shown = Text(style="green" if line.startswith(("✓", "ok:")) else "")
+        depth = 0
+        for piece in _split_marks(line):
+            if piece == MARK_START:
+                depth += 1
+            elif piece == MARK_END:
+                depth -= 1
+            else:
+                shown.append(piece, style="bold cyan" if depth else None)
+        console.print(shown)
+
+
+def _split_marks(line: str) -> list[str]:
+    import re
+
+    from matgrad.render.text import MARK_END, MARK_START
+
+    return [p for p in re.split(f"([{MARK_START}{MARK_END}])", line) if p]
+
+
+@click.group(
+    cls=Cli,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 2 wrong input, 3 no derivative, 4 over a limit, 70 a bug of matgrad.",
+)
+@click.version_option(__version__, prog_name="matgrad")
+def main() -> None:
+    """Matrix gradients, derived step by step and numerically checked.
+
+    \b
+    matgrad diff "tr(X*B*X')" --wrt X
+    matgrad diff "ln det(X)" -q
+    matgrad rules inverse
+    """
+
+
+@main.command(epilog="Declarations: 'X: matrix(m, n)', 'x: vector(n)', 'c: scalar', 'S: symmetric(n)', 'f: elementwise'.")
+@click.argument("expression", metavar="EXPR")
+@click.option("--wrt", "wrt", multiple=True, metavar="X", help="The variable; optional if there is only one.")
+@click.option("--let", "let", multiple=True, metavar="DECL", help="A declaration, such as 'A: matrix(m, n)'; repeatable.")
+@click.option("--let-file", metavar="FILE", help="Read declarations from a file, one a line.")
+@click.option("--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative.")
+@click.option(
+    "--layout",
+    type=click.Choice(["mixed", "denominator", "numerator"]),
+    default="mixed",
+    help="How Jacobians and gradients are laid out.",
+)
+@click.option(
+    "--steps",
+    type=click.Choice(["brief", "full", "none"]),
+    default="brief",
+    help="Steps as in a textbook, one rule a line (each verified), or none.",
+)
+@click.option("--from-definition", is_flag=True, help="Start from y(X + dX) - y(X).")
+@click.option(
+    "--to",
+    "to",
+    type=click.Choice(["text", "ascii", "latex", "json", "matgrad"]),
+    default="text",
+    help="The output format.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="The answer alone, in matgrad's own syntax.")
+@click.option("--check/--no-check", default=True, help="Verify the answer numerically.")
+@click.option("--seed", type=int, default=0, metavar="N", help="Seed of the random points.")
+@click.option("--timeout", type=float, default=30.0, metavar="SECONDS", help="Give up after this long.")
+@click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
+def diff(
+    expression: str,
+    wrt: tuple[str, ...],
+    let: tuple[str, ...],
+    let_file: str | None,
+    order: int,
+    layout: str,
+    steps: str,
+    from_definition: bool,
+    to: str,
+    quiet: bool,
+    check: bool,
+    seed: int,
+    timeout: float,
+    output: str | None,
+) -> None:
+    """The derivative of EXPR, step by step. EXPR of - reads standard input.
+
+    \b
+    matgrad diff "tr(X*B*X')" --wrt X
+    matgrad diff "x'S x" --wrt x --let "S: symmetric"
+    matgrad diff "x'A x" --wrt x -q | matgrad diff - --wrt x
+    """
+    from matgrad.derive import diff as derive
+
+    as_json = to == "json" and not quiet
+    try:
+        if len(wrt) > 1:
+            raise UsageError("`--wrt` stands more than once", help="run matgrad once for each variable")
+        with Timer(timeout):
+            derivation = derive(
+                read_text(expression),
+                wrt[0] if wrt else None,
+                read_declarations(let, let_file),
+                layout,
+                order,
+                check,
+                seed,
+                from_definition,
+            )
+            text = _formatted(derivation, to, quiet, steps, check, seed)
+        show(text, output)
+        if quiet:
+            for note in derivation.notes:
+                click.echo(f"note: {note}", err=True)
+    except MatgradError as problem:
+        sys.exit(fail(problem, as_json))
+    except RecursionError:
+        sys.exit(fail(InternalError("recursion limit reached"), as_json))
+    except Exception as problem:
+        if os.environ.get("MATGRAD_DEBUG"):
+            raise
+        sys.exit(fail(InternalError(f"internal error: {type(problem).__name__}: {problem}"), as_json))
+
+
+def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, seed: int) -> str:
+    """The text to print."""
+    from matgrad.render.text import render
+
+    if quiet or to == "matgrad":
+        plain = use_unicode(sys.stdout)
+        return render(d.derivative, "matgrad" if plain else "ascii")
+    if to in ("latex", "json"):
+        return d.to(to)
+    from matgrad.render.report import text_report
+
+    style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"
+    marks = None
+    if steps == "full" and check:
+        from matgrad.derive import verify_lines
+
+        marks = verify_lines(d, seed)
+    import shutil
+
+    width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+    return text_report(d, style, steps, max(width, 40), marks)
+
+
+@main.command()
+@click.argument("name", required=False)
+def rules(name: str | None) -> None:
+    """The rules, or one with its statement, conditions, reason, proof and source.
+
+    \b
+    matgrad rules
+    matgrad rules inverse
+    """
+    from matgrad.render.rulebook import book_text, entry_text
+    from matgrad.rulebook import entries, find
+
+    unicode = use_unicode(sys.stdout)
+    try:
+        text = book_text(entries()) if name is None else entry_text(find(name))
+        if not unicode:
+            from matgrad.render.report import to_ascii
+
+            text = to_ascii(text)
+        show(text, None)
+    except MatgradError as problem:
+        sys.exit(fail(problem))
