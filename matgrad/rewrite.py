@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad import expr as ex
@@ -520,8 +521,8 @@ def _first_order(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 
 def _joined(*factors: Expr) -> Expr:
-    """A product of scalars with equal factors written as powers."""
-    counts = Counter(factors)
+    """A product of scalars with equal factors written as powers, differentials last."""
+    counts = Counter(sorted(factors, key=lambda f: f.kind == ex.DIFF))
     return ex.mul(*(ex.power(f, ex.num(k)) for f, k in counts.items()))
 
 
@@ -531,8 +532,11 @@ def _joined_hadamard(*factors: Expr) -> Expr:
 
 
 def _counted(terms: list[Expr]) -> Expr:
-    """A sum in which equal terms are written once, with their number."""
-    counts = Counter(terms)
+    """A sum in which terms that differ in their number only are written once."""
+    counts: dict[Expr, Fraction] = {}
+    for t in terms:
+        core = ex.mul(*t.args) if t.kind == ex.MUL else t
+        counts[core] = counts.get(core, Fraction(0)) + t.coefficient
     return ex.add(*(ex.mul(ex.num(k), t) for t, k in counts.items()))
 
 

@@ -108,6 +108,8 @@ def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None)
     ticks = [("✓" if ok else "✗") if style == "unicode" else ("ok" if ok else "WRONG") for ok in marks or []]
     if steps != "none":
         out.append(Row("", "", ""))
+    if steps != "none" and not first:
+        out.append(Row(differential, render(d.start, style), "definition"))
     for i, line in enumerate(first):
         tick = ticks[i] if i < len(ticks) else ""
         out.append(Row(differential if i == 0 else "", _line_text(line, style), _reason(line, d, style, steps), tick))
