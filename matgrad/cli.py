@@ -53,7 +53,11 @@ def fail(problem: MatgradError, as_json: bool = False) -> int:
     if as_json:
         import json
 
-        span = {"start": problem.marks[0].start, "end": problem.marks[0].end} if problem.marks else None
+        span = (
+            {"start": problem.marks[0].start, "end": problem.marks[0].end}
+            if problem.marks
+            else None
+        )
         body = {
             "matgrad": __version__,
             "error": {
@@ -124,7 +128,8 @@ class Timer:
     def stop(self, *_: object) -> None:
         """The signal's handler."""
         raise LimitProblem(
-            f"no answer within {self.seconds:g} seconds", help="give more time with `--timeout SECONDS`"
+            f"no answer within {self.seconds:g} seconds",
+            help="give more time with `--timeout SECONDS`",
         )
 
 
@@ -191,12 +196,24 @@ def main() -> None:
     """
 
 
-@main.command(epilog="Declarations: 'X: matrix(m, n)', 'x: vector(n)', 'c: scalar', 'S: symmetric(n)', 'f: elementwise'.")
+@main.command(
+    epilog="Declarations: 'X: matrix(m, n)', 'x: vector(n)', 'c: scalar', 'S: symmetric(n)', 'f: elementwise'."
+)
 @click.argument("expression", metavar="EXPR")
-@click.option("--wrt", "wrt", multiple=True, metavar="X", help="The variable; optional if there is only one.")
-@click.option("--let", "let", multiple=True, metavar="DECL", help="A declaration, such as 'A: matrix(m, n)'; repeatable.")
+@click.option(
+    "--wrt", "wrt", multiple=True, metavar="X", help="The variable; optional if there is only one."
+)
+@click.option(
+    "--let",
+    "let",
+    multiple=True,
+    metavar="DECL",
+    help="A declaration, such as 'A: matrix(m, n)'; repeatable.",
+)
 @click.option("--let-file", metavar="FILE", help="Read declarations from a file, one a line.")
-@click.option("--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative.")
+@click.option(
+    "--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative."
+)
 @click.option(
     "--layout",
     type=click.Choice(["mixed", "denominator", "numerator"]),
@@ -220,7 +237,9 @@ def main() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="The answer alone, in matgrad's own syntax.")
 @click.option("--check/--no-check", default=True, help="Verify the answer numerically.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Seed of the random points.")
-@click.option("--timeout", type=float, default=30.0, metavar="SECONDS", help="Give up after this long.")
+@click.option(
+    "--timeout", type=float, default=30.0, metavar="SECONDS", help="Give up after this long."
+)
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
 def diff(
     expression: str,
@@ -250,7 +269,9 @@ def diff(
     as_json = to == "json" and not quiet
     try:
         if len(wrt) > 1:
-            raise UsageError("`--wrt` stands more than once", help="run matgrad once for each variable")
+            raise UsageError(
+                "`--wrt` stands more than once", help="run matgrad once for each variable"
+            )
         with Timer(timeout):
             derivation = derive(
                 read_text(expression),
@@ -274,7 +295,9 @@ def diff(
     except Exception as problem:
         if os.environ.get("MATGRAD_DEBUG"):
             raise
-        sys.exit(fail(InternalError(f"internal error: {type(problem).__name__}: {problem}"), as_json))
+        sys.exit(
+            fail(InternalError(f"internal error: {type(problem).__name__}: {problem}"), as_json)
+        )
 
 
 def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, seed: int) -> str:

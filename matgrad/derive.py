@@ -29,7 +29,12 @@ class Derivation:
     """
 
     def __init__(
-        self, typed: Typed, wrt: Expr, layout: str = "mixed", definition: bool = False, order: int = 1
+        self,
+        typed: Typed,
+        wrt: Expr,
+        layout: str = "mixed",
+        definition: bool = False,
+        order: int = 1,
     ) -> None:
         self.typed = typed
         self.order = order
@@ -38,6 +43,7 @@ class Derivation:
         self.layout = layout
         self.notes: list[str] = list(typed.notes)
         self.check: Check | None = None
+        self.derivative: Expr
         self.recorder = Recorder((wrt,))
         self.start = ex.diff(typed.expr)
         self.steps: list[Step] = self.recorder.steps
@@ -70,7 +76,9 @@ class Derivation:
                 if not check_step(step, dependence(step.phase, (self.wrt,))):
                     raise CheckFailed(f"a step is not an instance of {step.rule}")
                 if not replay.follow(step):
-                    raise CheckFailed(f"a step of {step.rule} speaks of something that is not there")
+                    raise CheckFailed(
+                        f"a step of {step.rule} speaks of something that is not there"
+                    )
             if replay.state is not goal and steps:
                 raise CheckFailed("the steps lead elsewhere")
             state = goal
@@ -136,7 +144,9 @@ def diff(
     input, Unsupported where there is no closed form yet, CheckFailed if the answer fails its own numeric check.
     """
     if layout not in LAYOUTS:
-        raise UsageError(f"there is no layout `{layout}`", help=f"the layouts are {', '.join(LAYOUTS)}")
+        raise UsageError(
+            f"there is no layout `{layout}`", help=f"the layouts are {', '.join(LAYOUTS)}"
+        )
     if order < 1:
         raise UsageError("the order of a derivative is 1 or more")
     declared = declarations(let)
@@ -159,7 +169,9 @@ def declarations(let: list[str] | tuple[str, ...]) -> dict[str, Declared]:
     for text in let:
         d = declare(text)
         if d.name in declared:
-            raise NameProblem(f"`{d.name}` is declared twice", text=text, help="keep one of the two declarations")
+            raise NameProblem(
+                f"`{d.name}` is declared twice", text=text, help="keep one of the two declarations"
+            )
         declared[d.name] = d
     return declared
 
@@ -222,10 +234,14 @@ def verify_lines(derivation: Derivation, seed: int = 0) -> list[bool]:
     shown = derivation.lines(full=True)
     first = [line.state for line in shown if line.phase != DERIVATIVE]
     last = [line.state for line in shown if line.phase == DERIVATIVE]
-    marks = check_lines([derivation.start, *first], derivation.wrt, seed, derivation.assumptions)[1:]
+    marks = check_lines([derivation.start, *first], derivation.wrt, seed, derivation.assumptions)[
+        1:
+    ]
     if last:
         # The derivative read off was compared with finite differences; the lines below it are compared with it.
-        marks += check_lines([derivation.mixed, *last], derivation.wrt, seed, derivation.assumptions)[1:]
+        marks += check_lines(
+            [derivation.mixed, *last], derivation.wrt, seed, derivation.assumptions
+        )[1:]
     return marks
 
 

@@ -7,7 +7,7 @@ or a `Poly`, a polynomial with integer coefficients in names and variables. Equa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Union
+from typing import TypeAlias
 
 
 class DimVar:
@@ -39,7 +39,7 @@ class Poly:
         return dim_text(self)
 
 
-Dim = Union[int, str, DimVar, Poly]
+Dim: TypeAlias = int | str | DimVar | Poly
 
 
 def resolve(dim: Dim) -> Dim:

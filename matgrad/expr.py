@@ -434,7 +434,7 @@ def diff(e: Expr) -> Expr:
 
 def index(e: Expr, *at: int | str | None) -> Expr:
     """An entry, a column `X[:,j]` or a row `X[i,:]`; indices count from 1, None is `:`."""
-    if len(at) == 1 or at[0] is not None and at[1] is not None:
+    if len(at) == 1 or (at[0] is not None and at[1] is not None):
         shape = SCALAR_SHAPE
     elif at[0] is None and at[1] is None:
         return e
@@ -523,9 +523,7 @@ def transform(root: Expr, change: Callable[[Expr], Expr]) -> Expr:
     """The expression with `change` applied to every node, arguments first. Shapes must stay."""
     done: dict[Expr, Expr] = {}
     for node in postorder(root):
-        done[node] = change(
-            rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
-        )
+        done[node] = change(rebuild(node, tuple(done[a] for a in node.args)) if node.args else node)
     return done[root]
 
 

@@ -41,7 +41,9 @@ def _call(name: str, *arguments: str) -> str:
 
 def _elementwise_reason(name: str, derivative: str) -> str:
     """`d tanh(t) = (1 - tanh(t)^2) dt`, from the derivative in x."""
-    in_t = re.sub(r"\bx\b", "t", derivative.replace(".*", "*").replace(".^", "^").replace("./", "/"))
+    in_t = re.sub(
+        r"\bx\b", "t", derivative.replace(".*", "*").replace(".^", "^").replace("./", "/")
+    )
     if in_t.startswith("1/"):
         return f"d {name}(t) = dt/{in_t[2:]}"
     return f"d {name}(t) = {f'({in_t})' if ' ' in in_t else in_t} dt"

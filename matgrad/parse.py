@@ -121,9 +121,22 @@ def _lark() -> Lark:
 
 
 _OPERAND_END = frozenset(
-    "NUMBER NAME RPAR RSQB RBRACE TRANSPOSE INVERSE_TRANSPOSE SUPERSCRIPT BAR_CLOSE NORM_CLOSE".split()
+    [
+        "NUMBER",
+        "NAME",
+        "RPAR",
+        "RSQB",
+        "RBRACE",
+        "TRANSPOSE",
+        "INVERSE_TRANSPOSE",
+        "SUPERSCRIPT",
+        "BAR_CLOSE",
+        "NORM_CLOSE",
+    ]
 )
-_OPERAND_START = frozenset("NUMBER NAME CALLEE PREFIX LPAR LSQB BAR_OPEN NORM_OPEN".split())
+_OPERAND_START = frozenset(
+    ["NUMBER", "NAME", "CALLEE", "PREFIX", "LPAR", "LSQB", "BAR_OPEN", "NORM_OPEN"]
+)
 _OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE", "AT": "RSQB"}
 
 
@@ -309,7 +322,19 @@ _WORDS = {
     "$END": "the end",
 }
 _OPERATORS = frozenset(
-    "PLUS MINUS TIMES SLASH BACKSLASH DOT_TIMES DOT_SLASH POWER DOT_POWER COMMA SEMICOLON".split()
+    [
+        "PLUS",
+        "MINUS",
+        "TIMES",
+        "SLASH",
+        "BACKSLASH",
+        "DOT_TIMES",
+        "DOT_SLASH",
+        "POWER",
+        "DOT_POWER",
+        "COMMA",
+        "SEMICOLON",
+    ]
 )
 
 
@@ -324,9 +349,7 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             return SyntaxProblem("there is no expression", (), 'write one, as in "x\'A x"', text)
         mark = Mark(len(text.rstrip()), len(text.rstrip()) + 1, "it ends here")
         if operand_expected and previous.type in _OPERATORS | {"PREFIX"}:
-            here = Mark(
-                previous.start_pos or 0, previous.end_pos or 0, "nothing stands after this"
-            )
+            here = Mark(previous.start_pos or 0, previous.end_pos or 0, "nothing stands after this")
             return SyntaxProblem(
                 f"the expression stops after `{_shown(text, previous)}`",
                 (here,),
@@ -396,9 +419,8 @@ def _unclosed(tokens: Iterable[Token]) -> Token | None:
     for token in tokens:
         if token.type in _OPENERS or token.type.endswith("_OPEN"):
             opened.append(token)
-        elif token.type in _OPENERS.values() or token.type.endswith("_CLOSE"):
-            if opened:
-                opened.pop()
+        elif (token.type in _OPENERS.values() or token.type.endswith("_CLOSE")) and opened:
+            opened.pop()
     return opened[-1] if opened else None
 
 
@@ -421,18 +443,18 @@ def parse(text: str, start: str = "expression", declared: Collection[str] = ()) 
     builder = _Builder(text)
     parser = _lark().parse_interactive("", start=start)
     state = parser.parser_state
-    position = 0
+    fed = 0
     try:
-        for position, token in enumerate(tokens):
+        for token in tokens:
             state.feed_token(token)
-        position = len(tokens)
+            fed += 1
         last = tokens[-1] if tokens else None
         from lark import Token
 
         end = Token.new_borrow_pos("$END", "", last) if last is not None else Token("$END", "")
         tree = state.feed_token(end, True)
     except UnexpectedToken as problem:
-        raise _unexpected(text, tokens, position, set(problem.expected)) from None
+        raise _unexpected(text, tokens, fed, set(problem.expected)) from None
     root = builder.build(tree)
     return Parsed(text, root, builder.nodes, notes)
 

@@ -23,7 +23,9 @@ from matgrad.rules import TABLE as RULES
 from matgrad.shapes import Declared, Scope, build_nodes, declare, signature, unknown_function
 from matgrad.steps import DIFFERENTIAL, TRACE, Line, Step
 
-Bindings = Mapping[str, object]  # a name of the rule -> an Expr, an index, or the name of an unknown function
+Bindings = Mapping[
+    str, object
+]  # a name of the rule -> an Expr, an index, or the name of an unknown function
 
 
 # --- formulas ---------------------------------------------------------------------------------------------------------
@@ -50,7 +52,7 @@ def template(rule: str) -> Template:
     record = RULES[rule]
     where = declarations(record.where)
     parsed = parse(record.statement, "rule", {d.name for d in where})
-    left, _, right = (*parsed.root.args[:1], None, *parsed.root.args[1:])
+    left, right = parsed.root.args
     return Template(parsed, left, right, where)
 
 
@@ -136,9 +138,8 @@ def function_differential(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     values = dict(zip(t.names, e.args, strict=True))
     dims: dict[str, Dim] = {}
     for argument, formal in zip(e.args, t.dims, strict=True):
-        for name, actual in zip(formal, (argument.shape.rows, argument.shape.cols), strict=True):
-            if isinstance(name, str):
-                dims[name] = actual
+        actual = (argument.shape.rows, argument.shape.cols)
+        dims.update((n, a) for n, a in zip(formal, actual, strict=True) if isinstance(n, str))
     scope = Scope(values, dims, {}, {}, {})
     moving = {name for name, value in values.items() if depends(value)}
     kept = []
@@ -165,7 +166,9 @@ def _product_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
         if depends(factor):
             changed = (*inner.args[:i], ex.diff(factor), *inner.args[i + 1 :])
             scalars, chain = changed[:count], changed[count:]
-            terms.append(ex.mul(front, *scalars, ex.mul(*chain)) if chain else ex.mul(front, *scalars))
+            terms.append(
+                ex.mul(front, *scalars, ex.mul(*chain)) if chain else ex.mul(front, *scalars)
+            )
     return ex.add(*terms)
 
 
@@ -215,12 +218,11 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node.args[0], not flip)]
         elif node.is_scalar and flip:
             parts = [(node, False)]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or (
-            node.kind == ex.CALL and node.op in ("hadamard", "inv")
-        ):
-            parts = [(a, flip and not a.is_scalar) for a in node.args]
-        elif node.kind == ex.CALL and node.op in ("epow", "matpow", "apply") or (
-            node.kind == ex.CALL and _is_elementwise(node.op)
+        elif (
+            node.kind in (ex.ADD, ex.MUL, ex.STACK)
+            or (node.kind == ex.CALL and node.op in ("hadamard", "inv"))
+            or (node.kind == ex.CALL and node.op in ("epow", "matpow", "apply"))
+            or (node.kind == ex.CALL and _is_elementwise(node.op))
         ):
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
@@ -270,9 +272,7 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
     if node.kind == ex.ADD or (node.kind == ex.CALL and node.op in ("hadamard", "epow")):
         return ex.rebuild(node, args)
     if node.kind == ex.CALL and (node.op == "apply" or _is_elementwise(node.op)):
-        return ex.call(
-            node.op, args, ex.transposed_shape(node.shape), *node.data[1:]
-        )
+        return ex.call(node.op, args, ex.transposed_shape(node.shape), *node.data[1:])
     return ex.transpose(ex.rebuild(node, args) if node.args else node)
 
 
@@ -304,9 +304,7 @@ def _distribute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
                 return ex.add(*terms)
     for i, a in enumerate(e.args):
         if a.kind == ex.ADD and depends(a):
-            return ex.add(
-                *(ex.rebuild(e, (*e.args[:i], t, *e.args[i + 1 :])) for t in a.args)
-            )
+            return ex.add(*(ex.rebuild(e, (*e.args[:i], t, *e.args[i + 1 :])) for t in a.args))
     return e
 
 
@@ -363,6 +361,11 @@ def _linear_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.mul(*outside, ex.rebuild(e, (core,)))
 
 
+def _commute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """An elementwise product with what moves behind the constant factors."""
+    return ex.hadamard(*(a for a in e.args if not depends(a)), *(a for a in e.args if depends(a)))
+
+
 def _collect(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """The sum of terms c tr(M E), c m E or c dt, all of one E that moves, as one such term."""
     total: list[Expr] = []
@@ -411,7 +414,9 @@ def _basis_stack(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     for t in e.args if e.kind == ex.ADD else (e,):
         (vector,) = t.chain
         i = vector.data[1] - 1
-        entries[i] = ex.add(entries[i], ex.mul(ex.num(t.coefficient), *t.scalars) if t.kind == ex.MUL else ex.ONE)
+        entries[i] = ex.add(
+            entries[i], ex.mul(ex.num(t.coefficient), *t.scalars) if t.kind == ex.MUL else ex.ONE
+        )
     return ex.stack(tuple(entries), 1)
 
 
@@ -442,7 +447,9 @@ def _definition(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 
 # Operations in which a polynomial stays one.
-_POLYNOMIAL = frozenset({"transpose", "tr", "sum", "diag", "diagonal", "hadamard", "power", "epow", "matpow"})
+_POLYNOMIAL = frozenset(
+    {"transpose", "tr", "sum", "diag", "diagonal", "hadamard", "power", "epow", "matpow"}
+)
 _MAX_TERMS = 400
 
 
@@ -465,13 +472,13 @@ def _terms_by_degree(root: Expr) -> list[tuple[int, Expr]] | None:
     Terms = list[tuple[int, Expr]]
     done: dict[Expr, Terms] = {}
 
-    def product(parts: list[Terms], join: Callable[[list[Expr]], Expr]) -> Terms:
+    def product(parts: list[Terms], join: Callable[..., Expr]) -> Terms:
         rows: list[tuple[int, list[Expr]]] = [(0, [])]
         for part in parts:
             rows = [(d + k, [*row, t]) for d, row in rows for k, t in part]
             if len(rows) > _MAX_TERMS:
                 raise OverflowError
-        return [(d, join(row)) for d, row in rows]
+        return [(d, join(*row)) for d, row in rows]
 
     try:
         for node in ex.postorder(root):
@@ -486,16 +493,16 @@ def _terms_by_degree(root: Expr) -> list[tuple[int, Expr]] | None:
             elif node.kind == ex.MUL:
                 front = ex.num(node.coefficient)
                 count = node.data[1]
-                groups = product(parts[:count], lambda row: ex.mul(front, *row))
+                groups = product(parts[:count], functools.partial(ex.mul, front))
                 if parts[count:]:
-                    links = product(parts[count:], lambda row: ex.mul(*row))
-                    groups = product([groups, links], lambda row: ex.mul(*row))
+                    links = product(parts[count:], ex.mul)
+                    groups = product([groups, links], ex.mul)
                 done[node] = groups
             elif op in ("power", "epow", "matpow"):
                 join = {"epow": _joined_hadamard, "power": _joined}.get(op, ex.mul)
-                done[node] = product([parts[0]] * int(node.args[1].data), lambda row: join(*row))
+                done[node] = product([parts[0]] * int(node.args[1].data), join)
             elif op == "hadamard":
-                done[node] = product(parts, lambda row: ex.hadamard(*row))
+                done[node] = product(parts, ex.hadamard)
             else:
                 done[node] = [
                     (k, push_transposes(ex.rebuild(node, (t, *node.args[1:])))) for k, t in parts[0]
@@ -606,6 +613,7 @@ PROCEDURES: dict[str, Procedure] = {
     "sum-sum": _distribute,
     "blocks": _blocks,
     "linear-scalar": _linear_scalar,
+    "commute": _commute,
     "collect": _collect,
     "read-off": read_off,
     "stack-factor": _stack_factor,
@@ -639,7 +647,11 @@ def place(e: Expr, left: Expr, right: Expr) -> Expr:
         for node in ex.postorder(e):
             if node.kind == ex.CALL and node.op == "hadamard":
                 rest = list(node.args)
-                if all(a in rest and (rest.remove(a) or True) for a in left.args):
+                for a in left.args:
+                    if a not in rest:
+                        break
+                    rest.remove(a)
+                else:
                     return ex.substitute(e, {node: ex.hadamard(right, *rest)})
     return ex.substitute(e, {left: right})
 
@@ -738,7 +750,7 @@ class Recorder:
         inner = before.args[0]
         right = function_differential(inner, self.depends)
         assumed = FUNCTIONS[inner.op].assumes
-        assuming = ()
+        assuming: tuple[tuple[str, Expr], ...] = ()
         if assumed and not has_property(inner.args[0], assumed):
             assuming = ((assumed, inner.args[0]),)
         return self._record(f"d:{inner.op}", before, before, right, (), assuming)
@@ -770,7 +782,9 @@ class Recorder:
 def has_property(e: Expr, name: str) -> bool:
     """Whether a property follows from how e is made and what was declared. False means "not proved"."""
     if e.kind == ex.NUM:
-        return bool(e.data) if name in ("nonzero", "invertible") else name == "positive" and e.data > 0
+        return (
+            bool(e.data) if name in ("nonzero", "invertible") else name == "positive" and e.data > 0
+        )
     if e.kind == ex.VAR:
         return name in e.data[1]
     if name == "invertible":
@@ -781,9 +795,7 @@ def has_property(e: Expr, name: str) -> bool:
         if e.kind == ex.CALL and e.op == "transpose":
             return has_property(e.args[0], name)
         if e.kind == ex.MUL and not e.data[1]:
-            return all(
-                a.shape.rows == a.shape.cols and has_property(a, name) for a in e.chain
-            )
+            return all(a.shape.rows == a.shape.cols and has_property(a, name) for a in e.chain)
     if name == "symmetric":
         return is_symmetric(e)
     return False
@@ -891,7 +903,13 @@ def lines(start: Expr, steps: list[Step], full: bool = False) -> list[Line]:
             replay.follow(step)
         taken = tuple(steps[i:j])
         small = all(reason_of(s.rule)[1] for s in taken)
-        if small and not full and not result and j < len(steps) and steps[j].phase == taken[0].phase:
+        if (
+            small
+            and not full
+            and not result
+            and j < len(steps)
+            and steps[j].phase == taken[0].phase
+        ):
             carried = (*carried, *taken)  # nothing but small things yet: shown with the first line
         elif replay.state is not old:
             taken = (*carried, *taken)
@@ -900,9 +918,7 @@ def lines(start: Expr, steps: list[Step], full: bool = False) -> list[Line]:
             major = [(rule, text) for rule, text, minor in found if not minor]
             if not major and not full and result and result[-1].phase == taken[0].phase:
                 # Only small things: the line before is shown with them done.
-                result[-1] = result[-1]._replace(
-                    state=replay.state, steps=result[-1].steps + taken
-                )
+                result[-1] = result[-1]._replace(state=replay.state, steps=result[-1].steps + taken)
             else:
                 kept = major or [(rule, text) for rule, text, _ in found]
                 if any(rule == "collect" for rule, _ in kept):

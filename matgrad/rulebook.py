@@ -24,7 +24,11 @@ class Entry(NamedTuple):
 
 def _function_entry(f: Function) -> Entry:
     parameters = f.signature.partition("->")[0].strip()
-    where = parameters.replace("), ", "); ").replace("array", "vector(n)").replace("scalar, ", "scalar; ")
+    where = (
+        parameters.replace("), ", "); ")
+        .replace("array", "vector(n)")
+        .replace("scalar, ", "scalar; ")
+    )
     where = where.replace("vector(n), ", "vector(n); ")
     if f.domain != "any":
         where = _with_domain(where, f.domain)
@@ -34,7 +38,13 @@ def _function_entry(f: Function) -> Entry:
         left = left.replace(f"<{name}>", name).replace(f"<{name}^>", name)
     left = left.replace("ln det(", "logdet(")
     return Entry(
-        f"d:{f.op}", f"d({left}) -> {f.differential}", where, f.because, f.source, "differential", f.proof
+        f"d:{f.op}",
+        f"d({left}) -> {f.differential}",
+        where,
+        f.because,
+        f.source,
+        "differential",
+        f.proof,
     )
 
 

@@ -302,6 +302,16 @@ _TRACE = (
         ("y'*(a.*x) = sum(y.*a.*x) | entry by entry", "y'*(a.*x) = (y.*a)'*x | entry by entry"),
     ),
     Rule(
+        "commute",
+        "a.*b -> b.*a",
+        "a: vector(n); b: vector(n)",
+        "p ∘ q = q ∘ p",
+        True,
+        "commutative law",
+        "trace",
+        (),
+    ),
+    Rule(
         "diag-trace",
         "tr(A*diag(x)) -> diag(A)'*x",
         "A: matrix(n, n); x: vector(n)",

@@ -41,9 +41,17 @@ MAX_SIZE = 1_000_000
 
 # Kinds that a declaration may name: the shape that they imply, and the property that they state.
 _PLAIN_KINDS = {"scalar": SCALAR, "vector": VECTOR, "row": ROW, "matrix": MATRIX, "array": ARRAY}
-_SQUARE_PROPERTIES = (
-    "symmetric spd diagonal skew orthogonal lower upper invertible identity".split()
-)
+_SQUARE_PROPERTIES = [
+    "symmetric",
+    "spd",
+    "diagonal",
+    "skew",
+    "orthogonal",
+    "lower",
+    "upper",
+    "invertible",
+    "identity",
+]
 _IMPLIED = {
     "spd": ("symmetric", "invertible"),
     "diagonal": ("symmetric", "lower", "upper"),
@@ -103,9 +111,7 @@ def _declaration(node: Syntax, text: str) -> Declared:
             )
         return dims
 
-    if word in ("scalar", "whole") or (
-        word in ("positive", "nonzero", "constant") and not dims
-    ):
+    if word in ("scalar", "whole") or (word in ("positive", "nonzero", "constant") and not dims):
         sizes(0) if dims else None
         shape = ex.SCALAR_SHAPE
         properties = (word, *_IMPLIED.get(word, ())) if word != "scalar" else ()
@@ -584,7 +590,9 @@ class Inference:
                 if t.kind == MATRIX
                 else f"write `{x}./{y}` (entry by entry)"
             )
-            raise self.problem(f"`/` divides by a scalar, and `{y}` is a {shape_text(t)}", b, help=help)
+            raise self.problem(
+                f"`/` divides by a scalar, and `{y}` is a {shape_text(t)}", b, help=help
+            )
         return self.shape(a)
 
     def solve(self, node: Syntax) -> Shape:
@@ -695,7 +703,10 @@ class Inference:
             if isinstance(size, int) and k > size:
                 raise ShapeProblem(
                     f"there is no entry {k}",
-                    (Mark(item.start, item.end, f"over {size}"), Mark(base.start, base.end, str(s))),
+                    (
+                        Mark(item.start, item.end, f"over {size}"),
+                        Mark(base.start, base.end, str(s)),
+                    ),
                     f"indices go from 1 to {size}",
                     self.text,
                 )
@@ -801,9 +812,7 @@ class Inference:
             self.count_arguments(node, name, len(signature(candidates[0].op).parameters))
             wanted = " or ".join(
                 dict.fromkeys(
-                    "a square matrix"
-                    if s.kind == MATRIX and s.rows == s.cols
-                    else f"a {s.kind}"
+                    "a square matrix" if s.kind == MATRIX and s.rows == s.cols else f"a {s.kind}"
                     for f in candidates
                     for s in [signature(f.op).parameters[0][1]]
                 )
@@ -1210,7 +1219,8 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         if node.kind == "call" and node.value in SIZED_CONSTANTS:
             taken |= {a for arg in node.args for a in _names_below(arg)}
     order = sorted(
-        inference.names.values(), key=lambda s: s.kind != MATRIX or resolve(s.rows) == resolve(s.cols)
+        inference.names.values(),
+        key=lambda s: s.kind != MATRIX or resolve(s.rows) == resolve(s.cols),
     )
     for shape in order:
         free = [d for d in (resolve(shape.rows), resolve(shape.cols)) if isinstance(d, DimVar)]

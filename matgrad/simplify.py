@@ -250,9 +250,7 @@ def _like_terms(e: Expr, recorder: Recorder) -> Expr:
         for term in e.args:
             if term.chain and len(term.chain) > 1:
                 run = ex.mul(*term.chain)
-                turned = push_transposes(
-                    ex.mul(*(ex.transpose(c) for c in reversed(term.chain)))
-                )
+                turned = push_transposes(ex.mul(*(ex.transpose(c) for c in reversed(term.chain))))
                 if turned is run:
                     continue
                 twin = ex.mul(*term.scalars, turned)
@@ -304,7 +302,7 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
 def _pairs(group: list[Expr]) -> Iterator[tuple[Expr, Expr]]:
     """The pairs of a small group; the neighbours in a large one."""
     if len(group) > 8:
-        return zip(group, group[1:], strict=False)
+        return itertools.pairwise(group)
     return itertools.combinations(group, 2)
 
 

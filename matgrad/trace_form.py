@@ -97,6 +97,9 @@ def _dot_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         if link.kind == ex.DIFF:
             return term
         if link.kind == ex.CALL and link.op == "hadamard":
+            ordered = _commuted(term, link, recorder)
+            if ordered is not term:
+                return ordered
             a, x = _hadamard_parts(link, recorder)
             result = recorder.apply("hadamard-dot", term, y=ex.transpose(y), a=a, x=x)
             return _push(result, recorder)
@@ -118,6 +121,11 @@ def _dot_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
 def _push(term: Expr, recorder: Recorder) -> Expr:
     """Write transposes of products out, factor by factor."""
     return recorder.run("transposes", term, term)
+
+
+def _commuted(term: Expr, link: Expr, recorder: Recorder) -> Expr:
+    """The term with the moving factor of an elementwise product behind the constant ones."""
+    return recorder.run("commute", term, link)
 
 
 def _hadamard_parts(e: Expr, recorder: Recorder) -> tuple[Expr, Expr]:
@@ -147,11 +155,16 @@ def _trace_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
     if link.shape.kind == ex.ROW and at > 0:
         return recorder.apply("cyclic", term, A=ex.mul(*chain[:at]), B=ex.mul(*chain[at:]))
     if at < len(chain) - 1:
-        return recorder.apply("cyclic", term, A=ex.mul(*chain[: at + 1]), B=ex.mul(*chain[at + 1 :]))
+        return recorder.apply(
+            "cyclic", term, A=ex.mul(*chain[: at + 1]), B=ex.mul(*chain[at + 1 :])
+        )
     if link.kind == ex.DIFF:
         return term
     front = ex.mul(*chain[:-1]) if len(chain) > 1 else ex.eye(link.shape.rows)
     if link.kind == ex.CALL and link.op == "hadamard":
+        ordered = _commuted(term, link, recorder)
+        if ordered is not term:
+            return ordered
         b, x = _hadamard_parts(link, recorder)
         return _push(recorder.apply("hadamard-trace", term, A=front, B=b, X=x), recorder)
     if link.kind == ex.CALL and link.op == "diag":
@@ -170,6 +183,10 @@ def _sum_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
     if inside.shape.kind == ex.ROW:
         return _push(recorder.apply("sum-row", term, x=ex.transpose(inside)), recorder)
     hadamard = inside.kind == ex.CALL and inside.op == "hadamard"
+    if hadamard:
+        ordered = _commuted(term, inside, recorder)
+        if ordered is not term:
+            return ordered
     if inside.shape.kind == ex.VECTOR:
         if hadamard:
             a, x = _hadamard_parts(inside, recorder)
@@ -281,6 +298,9 @@ def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         if link.kind == ex.DIFF:
             return term
         if link.kind == ex.CALL and link.op == "hadamard":
+            ordered = _commuted(term, link, recorder)
+            if ordered is not term:
+                return ordered
             a, x = _hadamard_parts(link, recorder)
             if x.kind != ex.CALL or x.op != "hadamard":
                 return recorder.apply("hadamard-diag", term, a=a, x=x)
@@ -301,9 +321,12 @@ def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
             )
         if link.kind == ex.CALL and link.op == "diag":
             inside = link.args[0]
-            if not (inside.kind == ex.ADD or inside.kind == ex.MUL and inside.scalars):
+            if inside.kind != ex.ADD and not (inside.kind == ex.MUL and inside.scalars):
                 return recorder.apply("diag-swap", term, x=inside, b=tail)
         if link.kind == ex.CALL and link.op == "hadamard":
+            ordered = _commuted(term, link, recorder)
+            if ordered is not term:
+                return ordered
             a, m = _hadamard_parts(link, recorder)
             if m.kind == ex.MUL and not m.scalars and m.coefficient == 1:
                 cut = _outer_cut(m.chain)
@@ -324,9 +347,7 @@ def _outer_cut(chain: tuple[Expr, ...]) -> int | None:
     return None
 
 
-def _turn_behind(
-    term: Expr, chain: tuple[Expr, ...], at: int, recorder: Recorder
-) -> Expr:
+def _turn_behind(term: Expr, chain: tuple[Expr, ...], at: int, recorder: Recorder) -> Expr:
     """x y' z with dx in the vector x: the scalar y' z goes in front."""
     rest = chain[at + 1 :]
     if rest[-1].shape.kind != ex.VECTOR:

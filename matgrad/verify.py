@@ -6,6 +6,7 @@ different, and all 1 at one of the points.
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -62,7 +63,11 @@ def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
         places: list[tuple[int | str | None, Dim]] = []
         if e.kind == ex.INDEX:
             shape = e.args[0].shape
-            dims = (shape.rows, shape.cols) if len(e.data) == 2 else (shape.cols if shape.kind == ex.ROW else shape.rows,)
+            dims = (
+                (shape.rows, shape.cols)
+                if len(e.data) == 2
+                else (shape.cols if shape.kind == ex.ROW else shape.rows,)
+            )
             places = list(zip(e.data, dims, strict=True))
         elif e.kind == ex.CONST and e.op == "basis":
             places = [(e.data[1], e.shape.rows)]
@@ -82,7 +87,7 @@ def choose_sizes(
     `turned` takes them in the other order, for expressions such as det(X'X) that ask for a tall X.
     """
     least, ranges = _least_sizes(*roots)
-    pattern = _SIZES[number % len(_SIZES)]
+    pattern: tuple[int, ...] = _SIZES[number % len(_SIZES)]
     names = size_names(*roots)
     if turned:
         pattern = tuple(reversed(pattern[: len(names)])) or pattern
@@ -154,7 +159,11 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
 
 
 def random_point(
-    variables: list[Expr], functions: tuple[str, ...], sizes: dict[str, int], way: int, rng: np.random.Generator
+    variables: list[Expr],
+    functions: tuple[str, ...],
+    sizes: dict[str, int],
+    way: int,
+    rng: np.random.Generator,
 ) -> Point:
     """Random values for the variables."""
     values = [sample(v, sizes, way, rng) for v in variables]
@@ -164,7 +173,9 @@ def random_point(
 def unknown_functions(*roots: Expr) -> tuple[str, ...]:
     """The names of the unknown functions in expressions."""
     return tuple(
-        dict.fromkeys(e.data[1] for e in ex.postorder(*roots) if e.kind == ex.CALL and e.op == "apply")
+        dict.fromkeys(
+            e.data[1] for e in ex.postorder(*roots) if e.kind == ex.CALL and e.op == "apply"
+        )
     )
 
 
@@ -183,7 +194,7 @@ def check_derivative(
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    variables = [v for v in ex.variables(y, derivative, wrt)]
+    variables = ex.variables(y, derivative, wrt)
     functions = unknown_functions(y, derivative)
     at = variables.index(wrt)
     value_of = compiled([y], variables)
@@ -281,7 +292,7 @@ def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float]
             differences = [(moved(h) - moved(-h)) / (2 * h) for h in (4e-3, 2e-3, 1e-3)]
         except np.linalg.LinAlgError:
             return None
-        first = [(4 * b - a) / 3 for a, b in zip(differences, differences[1:], strict=False)]
+        first = [(4 * b - a) / 3 for a, b in itertools.pairwise(differences)]
         second = (16 * first[1] - first[0]) / 15
         if not np.all(np.isfinite(second)):
             return None
@@ -315,7 +326,9 @@ def check_lines(
             scale = max(float(np.max(np.abs(v), initial=0)) for v in values) + 1e-12
             for i in range(1, len(values)):
                 a, b = values[i - 1], values[i]
-                same = a.shape == b.shape and float(np.max(np.abs(a - b), initial=0)) <= 1e-6 * scale
+                same = (
+                    a.shape == b.shape and float(np.max(np.abs(a - b), initial=0)) <= 1e-6 * scale
+                )
                 marks[i] = marks[i] and same
     return marks if used else [False] * len(states)
 
@@ -387,6 +400,8 @@ def _finite(values: list[Any]) -> list[Any] | None:
 
 def value_text(check: Check) -> str:
     """The error as a person reads it: `3e-10`."""
-    return "0" if check.worst_relative_error == 0 else f"{check.worst_relative_error:.0e}".replace("e-0", "e-")
-
-
+    return (
+        "0"
+        if check.worst_relative_error == 0
+        else f"{check.worst_relative_error:.0e}".replace("e-0", "e-")
+    )

@@ -62,7 +62,11 @@ def _code(e: Expr, args: list[str]) -> str:
     kind = e.kind
     if kind == ex.NUM:
         value = e.data
-        return repr(float(value)) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
+        return (
+            repr(float(value))
+            if value.denominator == 1
+            else f"{value.numerator}/{value.denominator}"
+        )
     if kind == ex.CONST:
         return _constant(e)
     if kind == ex.ADD:
@@ -107,7 +111,11 @@ def _product(e: Expr, args: list[str]) -> str:
     parts = []
     if e.coefficient != 1:
         value = e.coefficient
-        number = f"{value.numerator}" if value.denominator == 1 else f"({value.numerator}/{value.denominator})"
+        number = (
+            f"{value.numerator}"
+            if value.denominator == 1
+            else f"({value.numerator}/{value.denominator})"
+        )
         parts.append(number)
     parts.extend(args[:count])
     links = list(zip(args[count:], (a.shape.kind for a in e.chain), strict=True))
@@ -146,11 +154,13 @@ def _stack(e: Expr, args: list[str]) -> str:
         return f"np.concatenate([{', '.join(parts)}])"
     shaped = []
     for a, block in zip(args, e.args, strict=True):
-        suffix = {ex.SCALAR: "np.reshape({}, (1, 1))", ex.VECTOR: "{}[:, None]", ex.ROW: "{}[None, :]"}
+        suffix = {
+            ex.SCALAR: "np.reshape({}, (1, 1))",
+            ex.VECTOR: "{}[:, None]",
+            ex.ROW: "{}[None, :]",
+        }
         shaped.append(suffix.get(block.shape.kind, "{}").format(a))
-    rows = [
-        "[" + ", ".join(shaped[i : i + e.data]) + "]" for i in range(0, len(shaped), e.data)
-    ]
+    rows = ["[" + ", ".join(shaped[i : i + e.data]) + "]" for i in range(0, len(shaped), e.data)]
     return f"np.block([{', '.join(rows)}])"
 
 
@@ -169,6 +179,8 @@ def compiled(roots: list[Expr], inputs: list[Expr]) -> Callable[..., list[Any]]:
     if not inputs:
         source = source.replace("    () = values\n", "")
     namespace: dict[str, Any] = {"np": np}
-    exec(compile(source, "<matgrad>", "exec"), namespace)  # source made from tables and generated names only
+    exec(
+        compile(source, "<matgrad>", "exec"), namespace
+    )  # source made from tables and generated names only
     function: Callable[..., list[Any]] = namespace["evaluate"]
     return function

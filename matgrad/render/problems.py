@@ -13,7 +13,10 @@ WIDEST = 120  # longer lines are cut around the marks
 def clean(text: str) -> str:
     """Text without characters that would act on a terminal."""
     return "".join(
-        c if c == " " or (c.isprintable() and unicodedata.category(c) not in ("Cf", "Co")) else "\ufffd" for c in text
+        c
+        if c == " " or (c.isprintable() and unicodedata.category(c) not in ("Cf", "Co"))
+        else "\ufffd"
+        for c in text
     )
 
 

@@ -63,7 +63,18 @@ def where_text(d: Derivation, style: str) -> str:
 
 def _property_word(variable: Expr) -> str:
     properties = variable.data[1]
-    order = "identity spd diagonal symmetric skew orthogonal lower upper invertible positive".split()
+    order = [
+        "identity",
+        "spd",
+        "diagonal",
+        "symmetric",
+        "skew",
+        "orthogonal",
+        "lower",
+        "upper",
+        "invertible",
+        "positive",
+    ]
     found = next((p for p in order if p in properties), "")
     return {
         "spd": "symmetric positive definite",
@@ -89,7 +100,7 @@ def read_off_text(d: Derivation, style: str) -> str:
 
 def layout_rows(d: Derivation, style: str) -> list[Row]:
     """What another layout makes of the derivative."""
-    if d.layout == "mixed" or d.derivative is d.mixed and d.expression.is_scalar:
+    if d.layout == "mixed" or (d.derivative is d.mixed and d.expression.is_scalar):
         return []
     size = shape_label(d.derivative.shape, style)
     if d.layout == "numerator" and not d.expression.is_scalar:
@@ -101,18 +112,34 @@ def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None)
     """The rows of a report. `marks` says of each line of a full derivation whether it was verified."""
     y = value_name(d)
     differential = f"d{y}"
-    out = [Row(y, render(d.expression, style), f"where {where_text(d, style)}" if d.typed.variables else "")]
+    out = [
+        Row(
+            y,
+            render(d.expression, style),
+            f"where {where_text(d, style)}" if d.typed.variables else "",
+        )
+    ]
     shown = d.lines(full=steps == "full") if steps != "none" else []
     first = [line for line in shown if line.phase != DERIVATIVE]
     last = [line for line in shown if line.phase == DERIVATIVE]
-    ticks = [("✓" if ok else "✗") if style == "unicode" else ("ok" if ok else "WRONG") for ok in marks or []]
+    ticks = [
+        ("✓" if ok else "✗") if style == "unicode" else ("ok" if ok else "WRONG")
+        for ok in marks or []
+    ]
     if steps != "none":
         out.append(Row("", "", ""))
     if steps != "none" and not first:
         out.append(Row(differential, render(d.start, style), "definition"))
     for i, line in enumerate(first):
         tick = ticks[i] if i < len(ticks) else ""
-        out.append(Row(differential if i == 0 else "", _line_text(line, style), _reason(line, d, style, steps), tick))
+        out.append(
+            Row(
+                differential if i == 0 else "",
+                _line_text(line, style),
+                _reason(line, d, style, steps),
+                tick,
+            )
+        )
     if steps != "none":
         out.append(Row("", "", ""))
     label = derivative_label(d, style)
@@ -197,7 +224,11 @@ def closing_lines(d: Derivation, style: str) -> list[str]:
 
 
 def text_report(
-    d: Derivation, style: str = "unicode", steps: str = "brief", width: int = 100, marks: list[bool] | None = None
+    d: Derivation,
+    style: str = "unicode",
+    steps: str = "brief",
+    width: int = 100,
+    marks: list[bool] | None = None,
 ) -> str:
     """The report as aligned lines. What changed stands between MARK_START and MARK_END."""
     table = rows(d, style, steps, marks)

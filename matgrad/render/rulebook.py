@@ -28,7 +28,14 @@ def book_text(book: dict[str, Entry]) -> str:
 def entry_text(e: Entry) -> str:
     """One rule: statement, conditions, reason, proof, source."""
     left, _, right = e.statement.partition(" -> ")
-    lines = [e.name, f"  {left} = {right}", "", f"  where   {e.where}", f"  reason  {e.because}", f"  source  {e.source}"]
+    lines = [
+        e.name,
+        f"  {left} = {right}",
+        "",
+        f"  where   {e.where}",
+        f"  reason  {e.because}",
+        f"  source  {e.source}",
+    ]
     if e.proof:
         lines += ["", "  proof"]
         formulas = [line.partition(" | ") for line in e.proof]

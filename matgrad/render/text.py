@@ -25,7 +25,9 @@ SUM, NEGATIVE, PRODUCT, POSTFIX, ATOM = range(5)
 MARK_START, MARK_END = "\ue000", "\ue001"
 
 _TO_ASCII = {letter: name for name, letter in GREEK.items()} | {"π": "pi"}
-_SUPER = str.maketrans("0123456789-mnpkrsluvwxyabcdefghijt*+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵐⁿᵖᵏʳˢˡᵘᵛʷˣʸᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵗ×⁺")
+_SUPER = str.maketrans(
+    "0123456789-mnpkrsluvwxyabcdefghijt*+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵐⁿᵖᵏʳˢˡᵘᵛʷˣʸᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵗ×⁺"
+)
 _SUB = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -123,7 +125,9 @@ def _constant(e: Expr, style: str) -> tuple[str, int]:
         return "I", ATOM
     rows, cols = dim_text(e.shape.rows), dim_text(e.shape.cols)
     if style == "latex":
-        return ("\\mathbf{1}" if op == "ones" else "0") + ("^\\top" if e.shape.kind == ex.ROW else ""), POSTFIX
+        return ("\\mathbf{1}" if op == "ones" else "0") + (
+            "^\\top" if e.shape.kind == ex.ROW else ""
+        ), POSTFIX
     if e.shape.kind == ex.VECTOR:
         return f"{op}({rows})", ATOM
     if e.shape.kind == ex.ROW:
@@ -194,7 +198,9 @@ def _fraction(
             if exponent == 1:
                 below.append(_at(base, POSTFIX, pieces, style))
             else:
-                below.append(_power_text(_at(base, ATOM, pieces, style), ex.num(exponent), pieces, style)[0])
+                below.append(
+                    _power_text(_at(base, ATOM, pieces, style), ex.num(exponent), pieces, style)[0]
+                )
         else:
             above.append(_at(s, POSTFIX, pieces, style))
     above.extend(_at(c, POSTFIX, pieces, style) for c in chain)
@@ -213,11 +219,19 @@ def _fraction(
     return top, PRODUCT
 
 
-def _power_text(base: str, exponent: Expr, pieces: Pieces, style: str, dot: str = "") -> tuple[str, int]:
+def _power_text(
+    base: str, exponent: Expr, pieces: Pieces, style: str, dot: str = ""
+) -> tuple[str, int]:
     """base ^ exponent; `dot` makes it entry by entry."""
     value = ex.integer(exponent)
     if style == "latex":
-        text = str(value) if value is not None else pieces[exponent][0] if exponent in pieces else _number(exponent.data, style)[0]
+        text = (
+            str(value)
+            if value is not None
+            else pieces[exponent][0]
+            if exponent in pieces
+            else _number(exponent.data, style)[0]
+        )
         circle = "\\circ " if dot else ""
         return f"{base}^{{{circle}{text}}}", POSTFIX
     if value is not None:
@@ -249,8 +263,10 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         return _power_text(_at(args[0], ATOM, pieces, style), ex.num(-1), pieces, style)
     if op == "transpose":
         inner = args[0]
-        if inner.kind == ex.CALL and inner.op == "inv" and not (
-            inner.args[0].kind == ex.CALL and inner.args[0].op == "matpow"
+        if (
+            inner.kind == ex.CALL
+            and inner.op == "inv"
+            and not (inner.args[0].kind == ex.CALL and inner.args[0].op == "matpow")
         ):
             base = _at(inner.args[0], ATOM, pieces, style)
             suffix = {"unicode": "⁻ᵀ", "latex": "^{-\\top}"}.get(style, "^-T")
