@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from matgrad.dims import Dim, dim_add, dim_text
 from matgrad.errors import InternalError, LimitProblem
@@ -339,6 +339,10 @@ def power(base: Expr, exponent: Expr) -> Expr:
             return eye(base.shape.rows)
         if k is not None and k < 0:
             return inverse(power(base, num(-k)))
+        if base.kind == CALL and base.data[0] == "inv" and k is not None:
+            return inverse(power(base.args[0], exponent))
+        if base.kind == CALL and base.data[0] == "matpow" and k is not None:
+            return power(base.args[0], num(base.args[1].data * k))
         if base.kind == CONST and base.data[0] == "eye":
             return base
         return make(CALL, ("matpow",), (base, exponent), base.shape)
@@ -558,3 +562,32 @@ def containing(root: Expr, targets: Iterable[Expr]) -> set[Expr]:
         if node in wanted or any(a in found for a in node.args):
             found.add(node)
     return found
+
+
+_costs: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()
+
+
+def cost(e: Expr) -> int:
+    """The number of symbols of e written out: names, numbers, operators, and one for each pair of brackets."""
+    known = _costs.get(e)
+    if known is not None:
+        return known
+    for node in postorder(e):
+        if node not in _costs:
+            _costs[node] = _own_cost(node)
+    return _costs[e]
+
+
+def _own_cost(e: Expr) -> int:
+    below = sum(_costs[a] for a in e.args)
+    if e.kind == ADD:
+        return below + len(e.args) - 1
+    if e.kind == MUL:
+        brackets = sum(a.kind == ADD for a in e.args)
+        return below + (e.coefficient != 1) + brackets
+    if e.kind == CALL:
+        if e.op == "hadamard":
+            return below + len(e.args) - 1 + sum(a.kind in (ADD, MUL) for a in e.args)
+        brackets = e.args[0].kind in (ADD, MUL)
+        return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
+    return below + 1

@@ -218,13 +218,10 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node.args[0], not flip)]
         elif node.is_scalar and flip:
             parts = [(node, False)]
-        elif (
-            node.kind in (ex.ADD, ex.MUL, ex.STACK)
-            or (node.kind == ex.CALL and node.op in ("hadamard", "inv"))
-            or (node.kind == ex.CALL and node.op in ("epow", "matpow", "apply"))
-            or (node.kind == ex.CALL and _is_elementwise(node.op))
-        ):
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in ("inv", "matpow"):
             parts = [(a, flip and not a.is_scalar) for a in node.args]
+        elif is_entrywise(node):
+            parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
         missing = [p for p in parts if p not in done]
@@ -236,29 +233,32 @@ def push_transposes(e: Expr) -> Expr:
     return done[(e, False)]
 
 
-def _is_elementwise(op: str) -> bool:
-    return signature(op).result.kind == "array"
+def is_entrywise(e: Expr) -> bool:
+    """Whether e is a function of its arguments entry by entry."""
+    if e.kind != ex.CALL:
+        return False
+    return e.op in ("hadamard", "epow", "apply") or signature(e.op).result.kind == "array"
 
 
 def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
+    """The normal form of node (of node' if `flip`), from those of its arguments."""
     if node.kind == ex.CALL and node.op == "transpose":
         return args[0]
     if node.is_scalar and flip:
         return args[0]
     if node.kind == ex.CALL and node.op in ("inv", "matpow"):
-        inner = args[0]
-        if inner.kind == ex.CALL and inner.op == "transpose":
-            return ex.transpose(ex.rebuild(node, (inner.args[0], *args[1:])))
-        return ex.rebuild(node, args)
+        return _transpose_outside(node, args)
+    if is_entrywise(node):
+        count = len(node.args)
+        return _pushed_entrywise(node, flip, args[:count], args[count:])
     if not flip:
         return ex.rebuild(node, args)
     if node.kind == ex.VAR:
         return node if "symmetric" in node.data[1] else ex.transpose(node)
     if node.kind == ex.DIFF:
         inner = node.args[0]
-        if inner.kind == ex.VAR and "symmetric" in inner.data[1]:
-            return node
-        return ex.transpose(node)
+        symmetric = inner.kind == ex.VAR and "symmetric" in inner.data[1]
+        return node if symmetric else ex.transpose(node)
     if node.kind == ex.MUL:
         count = node.data[1]
         return ex.mul(ex.num(node.coefficient), *args[:count], *reversed(args[count:]))
@@ -267,13 +267,42 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         columns = node.data
         turned = [args[i] for j in range(columns) for i in range(j, len(args), columns)]
         return ex.stack(tuple(turned), len(args) // columns)
-    if node.kind == ex.CALL and node.op == "diag":
+    if node.kind == ex.ADD or node.op == "diag":
         return ex.rebuild(node, args)
-    if node.kind == ex.ADD or (node.kind == ex.CALL and node.op in ("hadamard", "epow")):
-        return ex.rebuild(node, args)
-    if node.kind == ex.CALL and (node.op == "apply" or _is_elementwise(node.op)):
-        return ex.call(node.op, args, ex.transposed_shape(node.shape), *node.data[1:])
     return ex.transpose(ex.rebuild(node, args) if node.args else node)
+
+
+def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
+    """f(A') as f(A)', if every array among the arguments is a transpose."""
+    arrays = [a for a in args if not a.is_scalar]
+    if arrays and all(a.kind == ex.CALL and a.op == "transpose" for a in arrays):
+        return ex.transpose(_with_args(node, tuple(a if a.is_scalar else a.args[0] for a in args)))
+    return _with_args(node, args)
+
+
+def _with_args(node: Expr, args: tuple[Expr, ...]) -> Expr:
+    """The node of an operation that keeps the shape of its first array, with other arguments."""
+    if node.op in ("inv", "matpow", "hadamard", "epow"):
+        return ex.rebuild(node, args)
+    shape = next((a.shape for a in args if not a.is_scalar), ex.SCALAR_SHAPE)
+    return ex.make(ex.CALL, node.data, args, shape)
+
+
+def _pushed_entrywise(
+    node: Expr, flip: bool, plain: tuple[Expr, ...], turned: tuple[Expr, ...]
+) -> Expr:
+    """Rows are written as transposed columns; of a matrix, whichever is shorter of f(A') and f(A)'."""
+    if node.is_scalar:
+        return _with_args(node, plain)
+    if node.shape.kind != ex.MATRIX:
+        row = node.shape.kind == ex.ROW
+        column = _with_args(node, turned if row else plain)
+        return column if row == flip else ex.transpose(column)
+    if not flip:
+        return _transpose_outside(node, plain)
+    inside = _transpose_outside(node, turned)
+    outside = ex.transpose(_transpose_outside(node, plain))
+    return inside if ex.cost(inside) <= ex.cost(outside) else outside
 
 
 def is_symmetric(e: Expr) -> bool:

@@ -238,11 +238,17 @@ class Inference:
         self.names: dict[str, Shape] = {}
         self.constants: dict[int, Dim] = {}
         self.notes: list[str] = []
-        self.vector_first = {
+        # What is transposed is a vector: a scalar is never transposed on paper.
+        self.transposed = {
             str(a.value)
             for node in parsed.nodes
             for a in node.args[:1]
-            if node.kind in ("transpose", "index") and a.kind == "name"
+            if node.kind == "transpose" and a.kind == "name"
+        }
+        self.vector_first = self.transposed | {
+            str(node.args[0].value)
+            for node in parsed.nodes
+            if node.kind == "index" and node.args[0].kind == "name"
         }
         self.vector_first |= {
             str(n.args[1].value)
@@ -315,7 +321,7 @@ class Inference:
         found: dict[str, None] = {}
         for node in nodes:
             for item in walk(node):
-                if item.kind == "name" and item.value in self.names:
+                if item.kind == "name" and item.value in self.names.keys() - self.transposed:
                     if item.value not in self.declared and len(default_kinds(item.value)) > 1:
                         found[str(item.value)] = None
         return tuple(found)

@@ -11,39 +11,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
 
 from matgrad import expr as ex
-from matgrad.expr import Expr
+from matgrad.expr import Expr, cost
 from matgrad.rewrite import Recorder, number_of, push_transposes
-
-_costs: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()
-
-
-def cost(e: Expr) -> int:
-    """The number of symbols of e written out: names, numbers, operators, and one for each pair of brackets."""
-    known = _costs.get(e)
-    if known is not None:
-        return known
-    for node in ex.postorder(e):
-        if node not in _costs:
-            _costs[node] = _own_cost(node)
-    return _costs[e]
-
-
-def _own_cost(e: Expr) -> int:
-    below = sum(_costs[a] for a in e.args)
-    if e.kind == ex.ADD:
-        return below + len(e.args) - 1
-    if e.kind == ex.MUL:
-        brackets = sum(a.kind == ex.ADD for a in e.args)
-        return below + (e.coefficient != 1) + brackets
-    if e.kind == ex.CALL:
-        if e.op == "hadamard":
-            return below + len(e.args) - 1 + sum(a.kind in (ex.ADD, ex.MUL) for a in e.args)
-        brackets = e.args[0].kind in (ex.ADD, ex.MUL)
-        return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
-    return below + 1
 
 
 def simplify(e: Expr, recorder: Recorder) -> Expr:
@@ -166,21 +137,26 @@ def _join_powers(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _join_matrix_powers(e: Expr, recorder: Recorder) -> Expr:
-    def parts(link: Expr) -> tuple[Expr, Expr]:
-        turned = link.kind == ex.CALL and link.op == "transpose"
-        inner = link.args[0] if turned else link
-        if inner.kind == ex.CALL and inner.op == "matpow":
-            base, exponent = inner.args
-            return (ex.transpose(base), exponent) if turned else (base, exponent)
-        return link, ex.ONE
-
-    for left, right in zip(e.chain, e.chain[1:], strict=False):
-        (base, a), (other, b) = parts(left), parts(right)
-        if base is other and base.shape.kind == ex.MATRIX:
-            sides = ex.mul(ex.power(base, a), ex.power(base, b))
-            if sides is ex.mul(left, right):
-                return recorder.apply("matrix-powers", e, A=base, a=a, b=b)
+    for left, right in itertools.pairwise(e.chain):
+        if left.shape.kind != ex.MATRIX:
+            continue
+        (base, a, turned), (other, b, also) = _matrix_power(left), _matrix_power(right)
+        if base is other and turned == also:
+            rule = "matrix-powers-transposed" if turned else "matrix-powers"
+            return recorder.apply(rule, e, A=base, a=a, b=b)
     return e
+
+
+def _matrix_power(link: Expr) -> tuple[Expr, Expr, bool]:
+    """(A, k, is it transposed) for a factor A^k or (A^k)'."""
+    turned = link.kind == ex.CALL and link.op == "transpose"
+    inner = link.args[0] if turned else link
+    sign = 1
+    if inner.kind == ex.CALL and inner.op == "inv":
+        inner, sign = inner.args[0], -1
+    if inner.kind == ex.CALL and inner.op == "matpow":
+        return inner.args[0], ex.num(sign * inner.args[1].data), turned
+    return inner, ex.num(sign), turned
 
 
 def _join_elementwise_powers(e: Expr, recorder: Recorder) -> Expr:
@@ -217,6 +193,9 @@ def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
         inner = first.args[0]
         if inner.kind == ex.CONST and inner.op == "basis":
             return recorder.apply("entry-of", e, x=rest, i=inner.data[1])
+        last = chain[-1]
+        if len(chain) == 2 and last.kind == ex.CONST and last.op == "basis":
+            return recorder.apply("entry-of-transposed", e, y=inner, i=last.data[1])
     return e
 
 
@@ -293,7 +272,7 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
                     a = _shared(s, t, run)
                     b, c = _rest(s, a, side), _rest(t, a, side)
                     after = ex.mul(a, ex.add(b, c)) if side == 0 else ex.mul(ex.add(b, c), a)
-                    if cost(after) < cost(ex.add(s, t)):
+                    if cost(after) <= cost(ex.add(s, t)):
                         return recorder.apply(rule, e, A=a, B=b, C=c)
                     run = run[:-1] if side == 0 else run[1:]
     return e

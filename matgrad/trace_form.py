@@ -330,6 +330,10 @@ def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
             a, m = _hadamard_parts(link, recorder)
             if m.kind == ex.MUL and not m.scalars and m.coefficient == 1:
                 cut = _outer_cut(m.chain)
+                middle = _moving_link(m.chain, recorder)
+                inner = m.chain[middle]
+                if inner.kind == ex.CALL and inner.op == "diag":
+                    return _diag_in_hadamard(term, a, m, middle, tail, recorder)
                 if cut is not None:
                     x, y = ex.mul(*m.chain[:cut]), ex.mul(*m.chain[cut:])
                     return recorder.apply(
@@ -337,6 +341,21 @@ def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
                     )
         return _link_step(term, link, recorder)
     return _link_step(term, link, recorder)
+
+
+def _diag_in_hadamard(
+    term: Expr, a: Expr, m: Expr, at: int, tail: Expr, recorder: Recorder
+) -> Expr:
+    """(A .* (B diag(x) C)) z with dx in x."""
+    link = m.chain[at]
+    size = link.shape.rows
+    before = ex.mul(*m.chain[:at]) if at else ex.eye(size)
+    after = ex.mul(*m.chain[at + 1 :]) if at + 1 < len(m.chain) else ex.eye(size)
+    x = link.args[0]
+    if x.kind == ex.ADD or (x.kind == ex.MUL and (x.scalars or x.coefficient != 1)):
+        return _link_step(term, link, recorder)
+    result = recorder.apply("hadamard-diag-product", term, A=a, B=before, x=x, C=after, z=tail)
+    return _push(result, recorder)
 
 
 def _outer_cut(chain: tuple[Expr, ...]) -> int | None:

@@ -128,7 +128,7 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
         value = rng.normal(size=count) * 0.8
         if way in (1, 3) or "positive" in properties:
             value = rng.uniform(0.4, 1.6, size=count)
-        return value if kind != ex.SCALAR else float(value[0])
+        return value if kind != ex.SCALAR else np.float64(value[0])
     value = rng.normal(size=(m, n)) * 0.8
     if way == 1:
         value = rng.uniform(0.4, 1.6, size=(m, n))
@@ -284,7 +284,7 @@ def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float]
             changed = np.array(x)
             changed[place] += h
             values = list(point.values)
-            values[at] = changed if x.shape else float(changed)
+            values[at] = changed if x.shape else np.float64(changed)
             (value,) = value_of(values, point.sizes, point.functions)
             return np.asarray(value, dtype=float)
 
