@@ -73,12 +73,18 @@ def expand_by_definition(y: Expr, recorder: Recorder) -> tuple[Expr | None, str]
 
 def function_name(e: Expr) -> str:
     """The name that a user knows a node's operation by."""
-    if e.kind == ex.CALL and e.op == "apply":
+    if e.kind == ex.CALL and e.op in ("apply", "map"):
         return str(e.data[1])
     if e.kind == ex.CALL and e.op in FUNCTIONS:
         names = FUNCTIONS[e.op].names
-        return names[0] if names else {"epow": ".^", "hadamard": ".*"}.get(e.op, "^")
-    return {ex.STACK: "[ ; ]", ex.INDEX: "[ ]"}.get(e.kind, e.kind)
+        return (
+            names[0]
+            if names
+            else {"epow": ".^", "hadamard": ".*", "power": "^", "matpow": "^"}.get(
+                e.op, e.op.partition(":")[0]
+            )
+        )
+    return {ex.STACK: "[ ; ]", ex.INDEX: "[ ]", ex.SUM: "sum(i=1:n, ...)"}.get(e.kind, e.kind)
 
 
 def _is_major(e: Expr, recorder: Recorder) -> bool:
@@ -102,7 +108,7 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
     if kind == ex.STACK:
         return recorder.run("stack-rule", node, node)
     if kind != ex.CALL:
-        raise Unsupported(f"no differential for {kind}")
+        raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     op = e.op
     if op == "hadamard":
         return recorder.run("hadamard-product-rule", node, node)
@@ -117,4 +123,6 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
             return recorder.apply("squared-norm", node, x=inner.args[0])
         if inner.op == "normF":
             return recorder.apply("squared-frobenius-norm", node, X=inner.args[0])
+    if op not in FUNCTIONS or not FUNCTIONS[op].differential:
+        raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     return recorder.differential(node)

@@ -6,7 +6,9 @@ or a `Poly`, a polynomial with integer coefficients in names and variables. Equa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import TypeAlias
 
 
@@ -21,11 +23,14 @@ class DimVar:
 
 
 class Poly:
-    """A sum of products of dimensions, at least one of them not a number: `terms` maps monomial to coefficient."""
+    """A sum of products of dimensions, at least one of them not a number: `terms` maps monomial to coefficient.
+
+    Coefficients are whole numbers, or fractions where the whole is a whole number all the same: n(n + 1)/2.
+    """
 
     __slots__ = ("_key", "terms")
 
-    def __init__(self, terms: dict[tuple[str | DimVar, ...], int]) -> None:
+    def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self._key = frozenset(terms.items())
 
@@ -39,6 +44,8 @@ class Poly:
         return dim_text(self)
 
 
+Coefficient: TypeAlias = int | Fraction
+Terms: TypeAlias = dict[tuple["str | DimVar", ...], Coefficient]
 Dim: TypeAlias = int | str | DimVar | Poly
 
 
@@ -51,15 +58,15 @@ def resolve(dim: Dim) -> Dim:
     ):
         total: Dim = 0
         for monomial, count in dim.terms.items():
-            product: Dim = count
+            product: Dim = 1
             for atom in monomial:
                 product = dim_mul(product, resolve(atom))
-            total = dim_add(total, product)
+            total = dim_add(total, dim_scale(product, count))
         return total
     return dim
 
 
-def _terms(dim: Dim) -> dict[tuple[str | DimVar, ...], int]:
+def _terms(dim: Dim) -> Terms:
     if isinstance(dim, Poly):
         return dim.terms
     if isinstance(dim, int):
@@ -67,14 +74,14 @@ def _terms(dim: Dim) -> dict[tuple[str | DimVar, ...], int]:
     return {(dim,): 1}
 
 
-def _build(terms: dict[tuple[str | DimVar, ...], int]) -> Dim:
-    terms = {m: c for m, c in terms.items() if c}
+def _build(terms: Terms) -> Dim:
+    terms = {m: int(c) if c == int(c) else c for m, c in terms.items() if c}
     if not terms:
         return 0
     if len(terms) == 1:
         ((monomial, count),) = terms.items()
         if not monomial:
-            return count
+            return int(count)
         if len(monomial) == 1 and count == 1:
             return monomial[0]
     return Poly(terms)
@@ -94,12 +101,22 @@ def dim_mul(a: Dim, b: Dim) -> Dim:
     """a * b."""
     if isinstance(a, int) and isinstance(b, int):
         return a * b
-    terms: dict[tuple[str | DimVar, ...], int] = {}
+    terms: Terms = {}
     for m1, c1 in _terms(a).items():
         for m2, c2 in _terms(b).items():
             monomial = tuple(sorted(m1 + m2, key=_atom_order))
             terms[monomial] = terms.get(monomial, 0) + c1 * c2
     return _build(terms)
+
+
+def dim_scale(a: Dim, k: Coefficient) -> Dim:
+    """k a."""
+    return _build({m: c * k for m, c in _terms(a).items()})
+
+
+def dim_div(a: Dim, k: int) -> Dim:
+    """a / k, for a number k that divides it."""
+    return _build({m: Fraction(c) / k for m, c in _terms(a).items()})
 
 
 def _atom_order(atom: str | DimVar) -> tuple[int, str]:
@@ -112,6 +129,9 @@ def dim_text(dim: Dim) -> str:
     if isinstance(dim, DimVar):
         return dim.hint or "?"
     if isinstance(dim, Poly):
+        below = math.lcm(*(Fraction(c).denominator for c in dim.terms.values()))
+        if below > 1:
+            return f"({dim_text(dim_mul(dim, below))})/{below}"
         parts = []
         for monomial, count in sorted(
             dim.terms.items(), key=lambda t: (-len(t[0]), [_atom_order(a) for a in t[0]])
@@ -139,12 +159,12 @@ def dim_value(dim: Dim, sizes: Mapping[str, int]) -> int:
     if isinstance(dim, str):
         return sizes[dim]
     if isinstance(dim, Poly):
-        total = 0
+        total = Fraction(0)
         for monomial, count in dim.terms.items():
             for atom in monomial:
                 count *= sizes[atom] if isinstance(atom, str) else dim_value(atom, sizes)
             total += count
-        return total
+        return int(total)
     if dim.value is None:
         raise KeyError(dim.hint)
     return dim_value(dim.value, sizes)

@@ -28,12 +28,13 @@ SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
 # Node kinds. `data` is what a node holds beside its arguments.
 NUM = "num"  # data: a Fraction
 VAR = "var"  # data: (name, properties)
-CONST = "const"  # data: ("eye",) | ("ones",) | ("zeros",) | ("basis", index) | ("pi",)
+CONST = "const"  # data: ("eye",) | ("ones",) | ("zeros",) | ("basis", index) | ("pi",) | ("size", n) | ("index", i)
 ADD = "add"  # args: the terms
 MUL = "mul"  # data: (coefficient, number of scalars); args: scalars, then the chain
 CALL = "call"  # data: (operation, *parameters): a function of matgrad.functions.TABLE
 STACK = "stack"  # data: number of columns of blocks; args: the blocks, row by row
 INDEX = "index"  # data: one or two of int | str | None (None is `:`)
+SUM = "sum_over"  # data: (index name, first, last); args: (the summand,)
 DIFF = "diff"  # args: (N,): the differential d(N)
 
 MAX_NUMBER_BITS = 4096
@@ -174,6 +175,21 @@ def basis(index: int | str, n: Dim) -> Expr:
 
 
 PI = make(CONST, ("pi",), (), SCALAR_SHAPE)
+
+
+def size(n: Dim) -> Expr:
+    """A dimension as a number."""
+    return num(n) if isinstance(n, int) else make(CONST, ("size", n), (), SCALAR_SHAPE)
+
+
+def index_value(name: str) -> Expr:
+    """The value of an index of summation."""
+    return make(CONST, ("index", name), (), SCALAR_SHAPE)
+
+
+def sum_over(name: str, first: Dim, last: Dim, summand: Expr) -> Expr:
+    """The sum of the summand for index `name` from `first` to `last`."""
+    return make(SUM, (name, first, last), (summand,), summand.shape)
 
 
 def is_zero(e: Expr) -> bool:
@@ -483,6 +499,9 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
         return index(args[0], *e.data)
     if kind == DIFF:
         return diff(args[0])
+    if kind == SUM:
+        name, first, last = e.data
+        return sum_over(name, first, last, args[0])
     op = e.data[0]
     constructor = _CONSTRUCTORS.get(op)
     if constructor is not None:

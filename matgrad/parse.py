@@ -57,6 +57,9 @@ GREEK = {
     "Omega": "Ω",
 }
 _VARIANTS = {"ϵ": "ε", "ϑ": "θ", "ϕ": "φ", "pi": "π"}
+_VULGAR = dict(
+    zip("½⅓¼⅔¾⅕⅙⅛", ["1/2", "1/3", "1/4", "2/3", "3/4", "1/5", "1/6", "1/8"], strict=True)
+)
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _NAME_PARTS = re.compile(r"([A-Za-z]+|[α-ωΑ-Ωϵϑϕ])(.*)", re.DOTALL)
@@ -188,7 +191,8 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
                 continue
             if following is not None and following.type == "LPAR":
                 if following.start_pos == token.end_pos:
-                    out.append(renamed(token, "CALLEE", name))
+                    known = str(token) in FUNCTION_NAMES and name not in declared
+                    out.append(renamed(token, "CALLEE", str(token) if known else name))
                     i += 1
                     continue
             if str(token) in FUNCTION_NAMES and name not in declared:
@@ -237,6 +241,10 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
             else:
                 bars.append(kind)
                 out.append(renamed(token, kind + "_OPEN"))
+        elif kind == "SQRT":
+            out.append(renamed(token, "PREFIX", "sqrt"))
+        elif kind == "VULGAR":
+            out.append(renamed(token, "NUMBER", _VULGAR[str(token)]))
         else:
             out.append(token)
         i += 1
@@ -256,6 +264,13 @@ def _has_rows(tokens: list[Token], at: int) -> bool:
         elif token.type == "SEMICOLON" and depth == 1:
             return True
     return False
+
+
+def _as_keyword(token: Token) -> Token:
+    """The word `of` of a declaration."""
+    if token.type == "NAME" and token == "of":
+        return token.update("OF")
+    return token
 
 
 def _is_greek_name(text: str) -> bool:
@@ -313,6 +328,10 @@ _WORDS = {
     "COMMA": "`,`",
     "SEMICOLON": "`;`",
     "COLON": "`:`",
+    "DOT": "`·`",
+    "KRON": "`⊗`",
+    "NORM_INDEX": "a subscript of the norm",
+    "OF": "`of`",
     "BAR_OPEN": "`|`",
     "BAR_CLOSE": "`|`",
     "NORM_OPEN": "`‖`",
@@ -334,6 +353,8 @@ _OPERATORS = frozenset(
         "DOT_POWER",
         "COMMA",
         "SEMICOLON",
+        "DOT",
+        "KRON",
     ]
 )
 
@@ -440,6 +461,8 @@ def parse(text: str, start: str = "expression", declared: Collection[str] = ()) 
         )
     notes: list[str] = []
     tokens = _tokens(text, declared, notes)
+    if start == "declaration":
+        tokens = [_as_keyword(t) for t in tokens]
     builder = _Builder(text)
     parser = _lark().parse_interactive("", start=start)
     state = parser.parser_state
@@ -457,6 +480,21 @@ def parse(text: str, start: str = "expression", declared: Collection[str] = ()) 
         raise _unexpected(text, tokens, fed, set(problem.expected)) from None
     root = builder.build(tree)
     return Parsed(text, root, builder.nodes, notes)
+
+
+# Rules whose first token is the value of their node.
+_NAMED = frozenset(
+    [
+        "name",
+        "bare_kind",
+        "prefix",
+        "call",
+        "sized_kind",
+        "declaration",
+        "map_declaration",
+        "binding",
+    ]
+)
 
 
 class _Builder:
@@ -500,8 +538,12 @@ class _Builder:
         tokens = [p for p in parts if not isinstance(p, Syntax)]
         if rule == "number":
             value = self.number(tokens[0])
-        elif rule in ("name", "bare_kind", "prefix", "call", "sized_kind", "declaration"):
+        elif rule in _NAMED:
             value = str(tokens[0])
+        elif rule == "definition":
+            value = (str(tokens[0]), str(tokens[2]))
+        elif rule == "norm":
+            value = str(tokens[2]).strip("_{}").translate(_SUBSCRIPTS) if len(tokens) > 2 else ""
         elif rule == "superscript":
             value = Fraction(int(str(tokens[0]).translate(_SUPERSCRIPTS)))
         elif rule == "stack":
@@ -511,7 +553,7 @@ class _Builder:
         elif rule in ("call", "index"):
             pass
         node = Syntax(rule, args, start, end, value)
-        if rule in ("call", "sized_kind"):
+        if rule in ("call", "sized_kind") and args[:1]:
             node.args = args[0].args
         elif rule == "index":
             node.args = [args[0], *args[1].args]

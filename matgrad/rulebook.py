@@ -8,6 +8,7 @@ from matgrad.errors import NameProblem
 from matgrad.functions import BY_NAME, Function
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.rules import TABLE as RULES
+from matgrad.shapes import ARRAY, signature
 
 
 class Entry(NamedTuple):
@@ -23,24 +24,16 @@ class Entry(NamedTuple):
 
 
 def _function_entry(f: Function) -> Entry:
-    parameters = f.signature.partition("->")[0].strip()
-    where = (
-        parameters.replace("), ", "); ")
-        .replace("array", "vector(n)")
-        .replace("scalar, ", "scalar; ")
-    )
-    where = where.replace("vector(n), ", "vector(n); ")
-    if f.domain != "any":
-        where = _with_domain(where, f.domain)
-    left = f.plain
-    for part in parameters.split(", "):
-        name = part.partition(":")[0].strip()
+    parameters = signature(f.op).parameters
+    where = [f"{name}: {'vector(n)' if s.kind == ARRAY else s}" for name, s in parameters]
+    where[0] = _in_domain(where[0], f.domain)
+    left = f.plain.replace("ln det(", "logdet(")
+    for name, _ in parameters:
         left = left.replace(f"<{name}>", name).replace(f"<{name}^>", name)
-    left = left.replace("ln det(", "logdet(")
     return Entry(
         f"d:{f.op}",
         f"d({left}) -> {f.differential}",
-        where,
+        "; ".join(where),
         f.because,
         f.source,
         "differential",
@@ -48,19 +41,18 @@ def _function_entry(f: Function) -> Entry:
     )
 
 
-def _with_domain(where: str, domain: str) -> str:
-    """The declarations with the first name restricted to the function's domain."""
-    first, *rest = where.split("; ")
+def _in_domain(declaration: str, domain: str) -> str:
+    """A declaration restricted to the domain of a function."""
     if domain in ("invertible", "spd"):
-        first = first.replace("matrix(n, n)", f"{domain}(n)")
-    elif domain == "positive":
-        first = first.replace("vector(n)", "positive(n)").replace(": scalar", ": positive")
-    return "; ".join([first, *rest])
+        return declaration.replace("matrix(n, n)", f"{domain}(n)")
+    if domain == "positive":
+        return declaration.replace("vector(n)", "positive(n)").replace(": scalar", ": positive")
+    return declaration
 
 
 def entries() -> dict[str, Entry]:
     """Every rule by name; the differential of a function is called `d:` and the function's name."""
-    book = {f"d:{op}": _function_entry(f) for op, f in FUNCTIONS.items()}
+    book = {f"d:{op}": _function_entry(f) for op, f in FUNCTIONS.items() if f.differential}
     for rule in RULES.values():
         book[rule.name] = Entry(
             rule.name,
@@ -80,8 +72,9 @@ def find(name: str) -> Entry:
     for key in (name, f"d:{name}"):
         if key in book:
             return book[key]
-    if name in BY_NAME:
-        return book[f"d:{BY_NAME[name][0].op}"]
+    for function in BY_NAME.get(name, ()):
+        if function.differential:
+            return book[f"d:{function.op}"]
     import difflib
 
     close = difflib.get_close_matches(name, [*book, *BY_NAME], 1, 0.5)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from matgrad import expr as ex
@@ -18,7 +18,9 @@ from matgrad.dims import (
     Poly,
     dim_add,
     dim_atoms,
+    dim_div,
     dim_mul,
+    dim_scale,
     dim_text,
     resolve,
 )
@@ -32,7 +34,17 @@ from matgrad.errors import (
     SyntaxProblem,
 )
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
-from matgrad.functions import BY_NAME, SIZED_CONSTANTS, TABLE, Function
+from matgrad.functions import (
+    BY_NAME,
+    DIRECTIONS,
+    FILLED,
+    NEED_DIRECTION,
+    OPERATOR_NAMES,
+    SIZED_CONSTANTS,
+    SIZES,
+    TABLE,
+    Function,
+)
 from matgrad.parse import Parsed, Syntax, canonical_name, parse, walk
 
 ARRAY = "array"
@@ -62,12 +74,18 @@ _IMPLIED = {
 
 
 class Declared(NamedTuple):
-    """What a declaration says of a name. `role` is variable, elementwise or index."""
+    """What a declaration says of a name.
+
+    `role` is variable, elementwise (an unknown function R -> R), definition (a known one), map (an unknown function of
+    a whole value, whose shape is `argument`) or index.
+    """
 
     name: str
     shape: Shape
     properties: tuple[str, ...]
     role: str
+    argument: Shape | None = None
+    definition: tuple[str, Parsed] | None = None
 
 
 class Typed(NamedTuple):
@@ -86,9 +104,23 @@ class Typed(NamedTuple):
 
 def declare(text: str) -> Declared:
     """Read a declaration such as `X: matrix(m, n)` or `S: symmetric`."""
-    head = text.partition(":")[0].strip()
+    head = re.split(r"[:(=]", text, maxsplit=1)[0].strip()
     parsed = parse(text, "declaration", {canonical_name(head)})
-    return _declaration(parsed.root, text)
+    root = parsed.root
+    if root.kind == "map_declaration":
+        name, value, argument = str(root.value), *root.args
+        inner = [
+            _declaration(Syntax("declaration", [k], 0, 0, name), text) for k in (value, argument)
+        ]
+        return inner[0]._replace(role="map", argument=inner[1].shape, properties=())
+    if root.kind == "definition":
+        name, variable = root.value
+        nodes = [n for n in parsed.nodes if n is not root]
+        body = Parsed(text, root.args[0], nodes, [])
+        return Declared(
+            name, ex.SCALAR_SHAPE, (), "definition", None, (canonical_name(variable), body)
+        )
+    return _declaration(root, text)
 
 
 def _declaration(node: Syntax, text: str) -> Declared:
@@ -168,6 +200,8 @@ def _dimension(node: Syntax, text: str) -> Dim:
             values[id(item)] = dim_add(*parts)
         elif item.kind in ("mul", "juxtapose"):
             values[id(item)] = dim_mul(*parts)
+        elif item.kind == "div" and isinstance(parts[1], int):
+            values[id(item)] = dim_div(parts[0], parts[1])
         else:
             raise ShapeProblem(
                 "a size is a positive whole number or a name",
@@ -238,6 +272,28 @@ class Inference:
         self.names: dict[str, Shape] = {}
         self.constants: dict[int, Dim] = {}
         self.notes: list[str] = []
+        self.ranges: dict[int, tuple[Dim, Dim]] = {}
+        self.bound: dict[int, tuple[Dim, Dim]] = {}  # names that are an index of summation there
+        self.size_names = {
+            a
+            for d in declared.values()
+            for shape in (d.shape, d.argument)
+            if shape is not None
+            for dim in (shape.rows, shape.cols)
+            for a in dim_atoms(dim)
+            if isinstance(a, str) and a not in declared
+        }
+        for node in parsed.nodes:
+            if node.kind == "call" and node.value in SIZED_CONSTANTS:
+                self.size_names |= {n for a in node.args for n in _names_below(a)} - declared.keys()
+            if node.kind == "binding":
+                self.read_range(node)
+        for node in parsed.nodes:
+            if node.kind == "call" and len(node.args) == 2 and node.args[0].kind == "binding":
+                index, limits = node.args[0].value, self.ranges[id(node.args[0])]
+                for item in walk(node.args[1]):
+                    if item.kind == "name" and item.value == index:
+                        self.bound[id(item)] = limits
         # What is transposed is a vector: a scalar is never transposed on paper.
         self.transposed = {
             str(a.value)
@@ -272,6 +328,22 @@ class Inference:
                 self.shapes[id(node)] = method(node)
 
     # helpers
+
+    def read_range(self, node: Syntax) -> None:
+        """The limits of `i = 1:n`."""
+        limits = node.args[0]
+        if limits.kind != "frobenius":
+            raise SyntaxProblem(
+                "a range has the form `1:n`",
+                (Mark(limits.start, limits.end),),
+                "write `sum(i=1:n, ...)`",
+                self.text,
+            )
+        first, last = (_dimension(a, self.text) for a in limits.args)
+        self.ranges[id(node)] = self.ranges[id(limits)] = (first, last)
+        for item in walk(limits):
+            if item.kind == "name":
+                self.size_names.add(str(item.value))
 
     def shape(self, node: Syntax) -> Shape:
         """A node's shape with everything known so far."""
@@ -345,7 +417,7 @@ class Inference:
         name = str(node.value)
         known = self.declared.get(name)
         if known is not None:
-            if known.role == "elementwise":
+            if known.role != "variable":
                 raise NameProblem(
                     f"`{name}` is a function; it stands here without its argument",
                     (Mark(node.start, node.end),),
@@ -356,6 +428,12 @@ class Inference:
             return known.shape
         if name in self.names:
             return self.names[name]
+        if id(node) in self.bound or name in self.size_names:
+            return ex.SCALAR_SHAPE
+        if name in ("ones", "zeros"):
+            size = DimVar("n")
+            self.constants[id(node)] = size
+            return ex.vector_shape(size)
         if name == "I":
             size = DimVar("n")
             self.constants[id(node)] = size
@@ -606,7 +684,7 @@ class Inference:
         s, t = self.shape(a), self.shape(b)
         if s.kind == SCALAR:
             return t
-        self.square(a, "`\\` solves with a square matrix")
+        self.need_square(a, "`\\` solves with a square matrix")
         if t.kind == SCALAR:
             raise self.problem("`\\` solves for a vector or a matrix", b)
         return self.product(a, b, self.shape(a), t)
@@ -617,9 +695,9 @@ class Inference:
         return ex.transposed_shape(self.shape(node.args[0]))
 
     def inverse_transpose(self, node: Syntax) -> Shape:
-        return self.square(node.args[0], "only a square matrix has an inverse")
+        return self.need_square(node.args[0], "only a square matrix has an inverse")
 
-    def square(self, node: Syntax, message: str) -> Shape:
+    def need_square(self, node: Syntax, message: str) -> Shape:
         s = self.shape(node)
         if s.kind == SCALAR:
             return s
@@ -640,7 +718,7 @@ class Inference:
                 help=f"`{self.source(exponent)}` is a {shape_text(e)}; for entry-by-entry powers write `.^`",
             )
         if self.shape(base).kind == MATRIX and _whole(exponent) is None:
-            self.square(base, "only a square matrix has powers")
+            self.need_square(base, "only a square matrix has powers")
             raise self.problem(
                 "the power of a matrix is a whole number",
                 exponent,
@@ -662,7 +740,7 @@ class Inference:
                     f"matrix powers up to {MAX_POWER} are expanded",
                     self.text,
                 )
-            return self.square(base, "only a square matrix has powers")
+            return self.need_square(base, "only a square matrix has powers")
         dotted = how.replace("^", ".^") if "^" in how else f".^{how}"
         raise self.problem(
             f"`{x}` is a {shape_text(s)}, and a vector has no power",
@@ -696,6 +774,9 @@ class Inference:
                 kept.append(size)
                 continue
             if item.kind == "name":
+                limits = self.bound.get(id(item))
+                if limits is not None and isinstance(resolve(size), DimVar):
+                    self.unify(size, limits[1])
                 continue
             k = _whole(item)
             if k is None or k < 1:
@@ -776,10 +857,17 @@ class Inference:
                 " entry by entry",
             )
         if s.kind == MATRIX:
-            self.square(inner, "only a square matrix has a determinant")
+            self.need_square(inner, "only a square matrix has a determinant")
         return ex.SCALAR_SHAPE
 
     def norm(self, node: Syntax) -> Shape:
+        name = norm_name(str(node.value or ""), self.shape(node.args[0]).kind)
+        if pick(name, [self.shape(node.args[0]).kind], None) is None:
+            raise self.problem(
+                f"a {self.shape(node.args[0]).kind} has no norm of this kind",
+                node.args[0],
+                help="the subscripts are 1, 2, F, ∞ and, for a matrix, * (nuclear)",
+            )
         return ex.SCALAR_SHAPE
 
     # functions
@@ -803,59 +891,202 @@ class Inference:
         name = str(node.value)
         stem = name.rstrip("'")
         known = self.declared.get(stem)
-        if known is not None and known.role == "elementwise":
+        if known is not None and known.role in ("elementwise", "definition"):
             self.count_arguments(node, stem, 1)
             return self.shape(node.args[0])
-        if name in SIZED_CONSTANTS and known is None:
+        if known is not None and known.argument is not None:
+            return self.unknown_map(node, known)
+        if node.args and node.args[0].kind == "binding":
+            return self.index_sum(node)
+        if known is None and name in SIZED_CONSTANTS:
             dims = [_dimension(a, self.text) for a in node.args]
             return _sized_shape(name, dims, node, self.text)
+        if known is None and name in SIZES:
+            return self.size_of(node, name)
+        if known is None and name in FILLED:
+            return self.filled(node, name)
+        if known is None and name in OPERATOR_NAMES:
+            count = 1 if name == "square" else 2
+            self.count_arguments(node, name, count)
+            return getattr(self, OPERATOR_NAMES[name])(node)  # type: ignore[no-any-return]
         if known is not None or name not in BY_NAME:
             raise self.not_a_function(node, name)
-        first = self.shape(node.args[0]) if node.args else ex.SCALAR_SHAPE
-        function = pick(name, [self.shape(a).kind for a in node.args])
+        return self.named_function(node, name)
+
+    def named_function(self, node: Syntax, name: str) -> Shape:
+        kinds = [self.shape(a).kind for a in node.args]
+        function = pick(name, kinds, direction(node))
         if function is None:
-            candidates = BY_NAME[name]
-            self.count_arguments(node, name, len(signature(candidates[0].op).parameters))
-            wanted = " or ".join(
-                dict.fromkeys(
-                    "a square matrix" if s.kind == MATRIX and s.rows == s.cols else f"a {s.kind}"
-                    for f in candidates
-                    for s in [signature(f.op).parameters[0][1]]
-                )
-            )
-            raise self.problem(
-                f"`{name}` takes {wanted}",
-                node.args[0],
-                help=f"`{self.source(node.args[0])}` is a {shape_text(first)}",
-            )
+            raise self.wrong_arguments(node, name)
         if isinstance(function, str):
             return ex.SCALAR_SHAPE
         sig = signature(function.op)
-        fresh: dict[str, Dim] = {}
+        if (
+            len(kinds) == 2
+            and sig.result.kind == ARRAY
+            and SCALAR
+            not in (
+                sig.parameters[0][1].kind,
+                sig.parameters[1][1].kind,
+            )
+        ):
+            self.avoid_vector_slip(*node.args)
+            return self.same_shape(node, f"`{name}`")
+        fresh: dict[Dim, Dim] = {}
 
         def instance(dim: Dim) -> Dim:
-            return fresh.setdefault(dim, DimVar(dim)) if isinstance(dim, str) else dim
+            if isinstance(dim, str):
+                return fresh.setdefault(dim, DimVar(dim))
+            if isinstance(dim, Poly):
+                return _substituted(dim, fresh)
+            return dim
 
         value: Shape | None = None
-        for argument, (_, wanted_shape) in zip(node.args, sig.parameters, strict=True):
+        for argument, (_, wanted) in zip(node.args, sig.parameters, strict=False):
             actual = self.shape(argument)
-            if wanted_shape.kind == ARRAY:
+            if wanted.kind == ARRAY:
                 value = actual
                 continue
-            ok = self.unify(instance(wanted_shape.rows), actual.rows) and self.unify(
-                instance(wanted_shape.cols), actual.cols
-            )
-            if not ok:
+            if wanted.kind == SCALAR:
+                continue
+            rows, cols = instance(wanted.rows), instance(wanted.cols)
+            if not (self.unify(rows, actual.rows) and self.unify(cols, actual.cols)):
+                square = wanted.rows == wanted.cols
                 raise self.problem(
-                    f"`{name}` takes a square matrix",
+                    f"`{name}` takes {'a square matrix' if square else f'a {wanted}'}",
                     argument,
-                    help=f"`{self.source(argument)}` is a {shape_text(actual)}; a square one has as many rows as columns",
+                    help=f"`{self.source(argument)}` is a {shape_text(actual)}"
+                    + ("; a square one has as many rows as columns" if square else ""),
                 )
         result = sig.result
         if result.kind == ARRAY:
             assert value is not None
             return value
         return Shape(result.kind, instance(result.rows), instance(result.cols))
+
+    def wrong_arguments(self, node: Syntax, name: str) -> ShapeProblem:
+        """Why no function of this name takes these arguments."""
+        candidates = BY_NAME[name]
+        self.count_arguments(node, name, len(signature(candidates[0].op).parameters))
+        argument = node.args[0]
+        x, actual = self.source(argument), shape_text(self.shape(argument))
+        if name in NEED_DIRECTION and self.shape(argument).kind == MATRIX:
+            return self.problem(
+                f"`{name}` of a matrix needs a direction",
+                argument,
+                help=f"write `{name}({x}, 1)` down the columns or `{name}({x}, 2)` along the rows",
+            )
+        wanted = " or ".join(
+            dict.fromkeys(
+                "a square matrix" if s.kind == MATRIX and s.rows == s.cols else f"a {s.kind}"
+                for f in candidates
+                for s in [signature(f.op).parameters[-1][1]]
+            )
+        )
+        return self.problem(f"`{name}` takes {wanted}", argument, help=f"`{x}` is a {actual}")
+
+    def unknown_map(self, node: Syntax, known: Declared) -> Shape:
+        """u(x) for a declared function of a whole vector or matrix."""
+        self.count_arguments(node, known.name, 1)
+        wanted = known.argument
+        assert wanted is not None
+        actual = self.shape(node.args[0])
+        fits = wanted.kind == actual.kind and self.unify(wanted.rows, actual.rows)
+        if not (fits and self.unify(wanted.cols, actual.cols)):
+            raise self.problem(
+                f"`{known.name}` is a function of a {wanted}",
+                node.args[0],
+                help=f"`{self.source(node.args[0])}` is a {shape_text(actual)}",
+            )
+        return known.shape
+
+    def size_of(self, node: Syntax, name: str) -> Shape:
+        """len(x), rows(X), cols(X)."""
+        self.count_arguments(node, name, 1)
+        s = self.shape(node.args[0])
+        if name == "len" and s.kind not in (VECTOR, ROW):
+            raise self.problem(
+                "`len` takes a vector",
+                node.args[0],
+                help="write `rows(X)` or `cols(X)` of a matrix",
+            )
+        by_row = name == "rows" or (name == "len" and s.kind == VECTOR)
+        self.constants[id(node)] = s.rows if by_row else s.cols
+        return ex.SCALAR_SHAPE
+
+    def filled(self, node: Syntax, name: str) -> Shape:
+        """vector(c), matrix(c): every entry c, of the size that fits."""
+        self.count_arguments(node, name, 1)
+        if self.shape(node.args[0]).kind != SCALAR:
+            raise self.problem(f"`{name}(c)` takes a scalar", node.args[0])
+        rows, cols = DimVar("m"), DimVar("n")
+        if name == "vector":
+            self.constants[id(node)] = rows
+            return ex.vector_shape(rows)
+        self.constants[id(node)] = dim_add(rows, cols)
+        return ex.matrix_shape(rows, cols)
+
+    def binding(self, node: Syntax) -> Shape:
+        return ex.SCALAR_SHAPE
+
+    def index_sum(self, node: Syntax) -> Shape:
+        """sum(i=1:n, ...)."""
+        if str(node.value) not in ("sum", "Σ") or len(node.args) != 2:
+            raise SyntaxProblem(
+                "a range stands in a sum only",
+                (Mark(node.start, node.end),),
+                "write `sum(i=1:n, x[i]^2)`",
+                self.text,
+            )
+        return self.shape(node.args[1])
+
+    # operators that have a name as well
+
+    def dot(self, node: Syntax) -> Shape:
+        a, b = node.args
+        s, t = self.shape(a), self.shape(b)
+        if {s.kind, t.kind} <= {VECTOR, ROW}:
+            n = s.rows if s.kind == VECTOR else s.cols
+            k = t.rows if t.kind == VECTOR else t.cols
+            if not self.unify(n, k):
+                raise self.problem("a dot product takes vectors of one size", a, b)
+            return ex.SCALAR_SHAPE
+        if SCALAR in (s.kind, t.kind):
+            return t if s.kind == SCALAR else s
+        return self.product(a, b, s, t)
+
+    def outer(self, node: Syntax) -> Shape:
+        a, b = node.args
+        s, t = self.shape(a), self.shape(b)
+        if s.kind != VECTOR or t.kind != VECTOR:
+            raise self.problem("`outer` takes two vectors", a, b)
+        return ex.matrix_shape(s.rows, t.rows)
+
+    def square(self, node: Syntax) -> Shape:
+        return self.shape(node.args[0])
+
+    def frobenius(self, node: Syntax) -> Shape:
+        if id(node) in self.ranges:
+            return ex.SCALAR_SHAPE
+        a, b = node.args
+        s, t = self.shape(a), self.shape(b)
+        same = s.kind == t.kind and self.unify(s.rows, t.rows) and self.unify(s.cols, t.cols)
+        if not same:
+            raise self.problem(
+                "`:` is the Frobenius product of two matrices of one shape",
+                a,
+                b,
+                help="a range such as `1:n` stands in `sum(i=1:n, ...)` only",
+            )
+        return ex.SCALAR_SHAPE
+
+    def kronecker(self, node: Syntax) -> Shape:
+        s, t = (self.shape(a) for a in node.args)
+        if SCALAR in (s.kind, t.kind):
+            return t if s.kind == SCALAR else s
+        rows, cols = dim_mul(s.rows, t.rows), dim_mul(s.cols, t.cols)
+        kind = s.kind if s.kind == t.kind else MATRIX
+        return Shape(kind, rows, cols)
 
     def count_arguments(self, node: Syntax, name: str, count: int) -> None:
         if len(node.args) != count:
@@ -931,8 +1162,39 @@ _OF_SCALAR = {
 }
 
 
-def pick(name: str, kinds: list[str]) -> Function | str | None:
-    """The function that a name means for arguments of these kinds; a string says what it means for a scalar."""
+def direction(node: Syntax) -> int | None:
+    """The literal 1 or 2 that is the second argument of a call."""
+    if len(node.args) == 2:
+        k = _whole(node.args[1])
+        return k if k in (1, 2) else None
+    return None
+
+
+def norm_name(subscript: str, kind: str) -> str:
+    """The function that `‖·‖` with a subscript means."""
+    names = {
+        "": "norm2",
+        "F": "norm2",
+        "1": "norm1",
+        "∞": "norminf",
+        "inf": "norminf",
+        "*": "nucnorm",
+    }
+    if subscript == "2":
+        return "specnorm" if kind == MATRIX else "norm2"
+    return names[subscript]
+
+
+def pick(name: str, kinds: list[str], along: int | None = None) -> Function | str | None:
+    """The function that a name means for arguments of these kinds; a string says what it means for a scalar.
+
+    `along` is the direction, 1 or 2, if the second argument is one.
+    """
+    if len(kinds) == 2:
+        if along is not None and name in DIRECTIONS and kinds[0] == MATRIX:
+            return TABLE[f"{name}:{along}"]
+        if name in ("max", "min"):
+            return TABLE[f"{name}:pair"]
     for function in BY_NAME[name]:
         parameters = signature(function.op).parameters
         if len(parameters) == len(kinds) and all(
@@ -943,19 +1205,23 @@ def pick(name: str, kinds: list[str]) -> Function | str | None:
         for function in BY_NAME[name]:
             if function.op in _OF_SCALAR:
                 return _OF_SCALAR[function.op]
+    if kinds == [ROW]:
+        return "transposed" if pick(name, [VECTOR]) is not None else None
     return None
 
 
-def apply_function(name: str, args: tuple[Expr, ...]) -> Expr:
+def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) -> Expr:
     """The value of a named function on expressions whose shapes fit."""
     if name in ("log", "ln") and args[0].kind == ex.CALL and args[0].op == "det":
         return ex.call("logdet", args[0].args, ex.SCALAR_SHAPE)
-    function = pick(name, [a.shape.kind for a in args])
+    function = pick(name, [a.shape.kind for a in args], along)
     if isinstance(function, str):
         if function == "itself":
             return args[0]
         if function == "inverse":
             return ex.inverse(args[0])
+        if function == "transposed":
+            return apply_function(name, (ex.transpose(args[0]),))
         return apply_function(function, args)
     if function is None:
         raise InternalError(f"{name} of {', '.join(str(a.shape) for a in args)}")
@@ -964,18 +1230,57 @@ def apply_function(name: str, args: tuple[Expr, ...]) -> Expr:
     if function.op == "transpose":
         return ex.transpose(args[0])
     sig = signature(function.op)
+    if len(sig.parameters) < len(args):
+        args = args[: len(sig.parameters)]  # the direction is part of the operation's name
     if sig.result.kind == ARRAY:
-        return ex.call(function.op, args, args[0].shape)
+        if len(args) == 2 and sig.parameters[0][1].kind == ARRAY:
+            args = _broadcast(*args)
+        return ex.call(function.op, args, args[-1].shape)
     dims: dict[Dim, Dim] = {}
     for argument, (_, shape) in zip(args, sig.parameters, strict=True):
         dims[shape.rows], dims[shape.cols] = argument.shape.rows, argument.shape.cols
     r = sig.result
-    shape = (
-        ex.SCALAR_SHAPE
-        if r.kind == SCALAR
-        else Shape(r.kind, dims.get(r.rows, r.rows), dims.get(r.cols, r.cols))
-    )
-    return ex.call(function.op, args, shape)
+    if r.kind == SCALAR:
+        return ex.call(function.op, args, ex.SCALAR_SHAPE)
+    rows, cols = (_substituted(d, dims) for d in (r.rows, r.cols))
+    return ex.call(function.op, args, Shape(r.kind, rows, cols))
+
+
+def _substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
+    """A dimension of a signature with the sizes of actual arguments."""
+    if isinstance(dim, Poly):
+        total: Dim = 0
+        for monomial, count in dim.terms.items():
+            product: Dim = 1
+            for atom in monomial:
+                product = dim_mul(product, dims.get(atom, atom))
+            total = dim_add(total, dim_scale(product, count))
+        return total
+    return dims.get(dim, dim)
+
+
+def kronecker(a: Expr, b: Expr) -> Expr:
+    """The Kronecker product of any two shapes."""
+    if a.is_scalar or b.is_scalar:
+        return ex.mul(a, b)
+    kind = a.shape.kind if a.shape.kind == b.shape.kind else MATRIX
+    shape = Shape(kind, dim_mul(a.shape.rows, b.shape.rows), dim_mul(a.shape.cols, b.shape.cols))
+    return ex.call("kron", (a, b), shape)
+
+
+def dot_product(a: Expr, b: Expr) -> Expr:
+    """x·y: the dot product of two vectors or rows, the product of anything else."""
+    if a.shape.kind in (VECTOR, ROW) and b.shape.kind in (VECTOR, ROW):
+        row = a if a.shape.kind == ROW else ex.transpose(a)
+        return ex.mul(row, b if b.shape.kind == VECTOR else ex.transpose(b))
+    return ex.mul(a, b)
+
+
+def frobenius_product(a: Expr, b: Expr) -> Expr:
+    """A:B = tr(A'B); the dot product of two vectors, the product of two scalars."""
+    if a.shape.kind == MATRIX:
+        return ex.call("tr", (ex.mul(ex.transpose(a), b),), ex.SCALAR_SHAPE)
+    return dot_product(a, b)
 
 
 def unknown_function(name: str, order: int, argument: Expr) -> Expr:
@@ -993,13 +1298,18 @@ def shape_text(shape: Shape) -> str:
 
 
 class Scope(NamedTuple):
-    """What names mean while an expression is built."""
+    """What names mean while an expression is built. What has a default occurs in formulas that a user typed only."""
 
     values: Mapping[str, Expr]
     dims: Mapping[str, Dim]
     indices: Mapping[str, int | str | None]
     functions: Mapping[str, str]
     constants: Mapping[int, Dim]
+    maps: Mapping[str, Shape] = {}
+    ranges: Mapping[int, tuple[Dim, Dim]] = {}
+    bound: Mapping[int, tuple[Dim, Dim]] = {}
+    sizes: Collection[str] = ()
+    filled: Mapping[int, Shape] = {}
 
 
 def _broadcast(a: Expr, b: Expr) -> tuple[Expr, Expr]:
@@ -1019,7 +1329,7 @@ def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[i
     """The expressions of nodes of a syntax tree, given in an order in which children come first."""
     done: dict[int, Expr] = {}
     for node in nodes:
-        if node.kind in ("all", "rule", "equation"):
+        if node.kind in ("all", "rule", "equation", "binding") or id(node) in scope.ranges:
             continue
         if node.kind == "call" and node.value in SIZED_CONSTANTS:
             done[id(node)] = _sized_constant(node, parsed.text, scope)
@@ -1042,10 +1352,10 @@ def _dim_in(dim: Dim, scope: Scope) -> Dim:
     if isinstance(dim, Poly):
         total: Dim = 0
         for monomial, count in dim.terms.items():
-            product: Dim = count
+            product: Dim = 1
             for atom in monomial:
                 product = dim_mul(product, _dim_in(atom, scope))
-            total = dim_add(total, product)
+            total = dim_add(total, dim_scale(product, count))
         return total
     return dim
 
@@ -1085,21 +1395,53 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
         return ex.power(*args)
     if kind == "epow":
         return ex.epower(*args)
+    if kind == "dot":
+        return dot_product(*args)
+    if kind == "frobenius":
+        return frobenius_product(*args)
+    if kind == "kronecker":
+        return kronecker(*args)
     if kind == "bars":
         return apply_function("abs" if args[0].is_scalar else "det", (args[0],))
     if kind == "norm":
-        return apply_function("norm2", (args[0],))
+        return apply_function(norm_name(str(node.value or ""), args[0].shape.kind), (args[0],))
     if kind == "stack":
         return ex.stack(tuple(args), node.value[0])
     if kind == "index":
         return ex.index(args[0], *(_index_value(a, scope) for a in node.args[1:]))
+    return _build_call(node, args, scope)
+
+
+def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     name = str(node.value)
     stem = name.rstrip("'")
     if stem in scope.functions:
         return unknown_function(scope.functions[stem], len(name) - len(stem), args[0])
+    if name in scope.maps:
+        return ex.call("map", (args[0],), scope.maps[name], name)
+    if node.args[0].kind == "binding":
+        first, last = scope.ranges[id(node.args[0])]
+        return ex.sum_over(str(node.args[0].value), resolve(first), resolve(last), args[1])
+    if name in SIZES:
+        shape = args[0].shape
+        by_row = name == "rows" or (name == "len" and shape.kind == VECTOR)
+        return ex.size(shape.rows if by_row else shape.cols)
+    if name in FILLED:
+        return ex.mul(args[0], ex.ones(scope.filled[id(node)]))
     if name == "d":
         return ex.diff(args[0])
-    return apply_function(name, tuple(args))
+    operator = OPERATOR_NAMES.get(name)
+    if operator == "solve":
+        return ex.mul(ex.inverse(args[0]), args[1])
+    if operator == "dot":
+        return dot_product(*args)
+    if operator == "kronecker":
+        return kronecker(*args)
+    if operator == "outer":
+        return ex.mul(args[0], ex.transpose(args[1]))
+    if operator == "square":
+        return ex.epower(args[0], ex.num(2))
+    return apply_function(name, tuple(args), direction(node))
 
 
 def _index_value(node: Syntax, scope: Scope) -> int | str | None:
@@ -1119,7 +1461,14 @@ def _build_name(node: Syntax, scope: Scope) -> Expr:
         return value
     if name == "π":
         return ex.PI
+    if id(node) in scope.bound:
+        return ex.index_value(name)
+    if name in scope.sizes:
+        return ex.size(name)
     size = scope.constants.get(id(node))
+    if name in ("ones", "zeros") and size is not None:
+        shape = ex.vector_shape(resolve(size))
+        return ex.ones(shape) if name == "ones" else ex.zeros(shape)
     if name == "I" and size is not None:
         return ex.eye(resolve(size))
     found = _BASIS.fullmatch(name)
@@ -1198,6 +1547,8 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
         for d in (shape.rows, shape.cols)
         for a in dim_atoms(d)
     }
+    whole = inference.shapes[id(inference.parsed.root)]
+    named |= {a for d in (whole.rows, whole.cols) for a in dim_atoms(d)}
     for node in inference.parsed.nodes:
         size = inference.constants.get(id(node))
         if size is not None:
@@ -1214,13 +1565,17 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
 
 
 def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declared]) -> Typed:
-    taken = {
-        atom
-        for d in declared.values()
-        for dim in (d.shape.rows, d.shape.cols)
-        for atom in dim_atoms(dim)
-        if isinstance(atom, str)
-    } | set(inference.names)
+    taken = (
+        {
+            atom
+            for d in declared.values()
+            for dim in (d.shape.rows, d.shape.cols)
+            for atom in dim_atoms(dim)
+            if isinstance(atom, str)
+        }
+        | set(inference.names)
+        | inference.size_names
+    )
     for node in parsed.nodes:
         if node.kind == "call" and node.value in SIZED_CONSTANTS:
             taken |= {a for arg in node.args for a in _names_below(arg)}
@@ -1243,15 +1598,38 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
                     _name_size(atom, _POOL, taken)
     values: dict[str, Expr] = {}
     for name, shape in inference.names.items():
-        final = Shape(shape.kind, resolve(shape.rows), resolve(shape.cols))
+        final = _final(shape)
         known = declared.get(name)
         values[name] = ex.var(name, final, known.properties if known else ())
-    functions = {d.name: d.name for d in declared.values() if d.role == "elementwise"}
-    scope = Scope(values, {}, {}, functions, inference.constants)
+    functions = {
+        d.name: d.name for d in declared.values() if d.role in ("elementwise", "definition")
+    }
+    maps = {d.name: _final(d.shape) for d in declared.values() if d.role == "map"}
+    filled = {
+        id(n): _final(inference.shapes[id(n)])
+        for n in parsed.nodes
+        if n.kind == "call" and n.value in FILLED
+    }
+    scope = Scope(
+        values,
+        {},
+        {},
+        functions,
+        inference.constants,
+        maps,
+        inference.ranges,
+        inference.bound,
+        inference.size_names,
+        filled,
+    )
     result = build(parsed, scope)
     assumed = tuple(name for name in values if name not in declared)
     notes = tuple(dict.fromkeys([*parsed.notes, *inference.notes]))
     return Typed(result, values, tuple(functions), assumed, notes, parsed.text)
+
+
+def _final(shape: Shape) -> Shape:
+    return Shape(shape.kind, resolve(shape.rows), resolve(shape.cols))
 
 
 def _names_below(node: Syntax) -> list[str]:

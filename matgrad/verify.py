@@ -52,6 +52,9 @@ def size_names(*roots: Expr) -> list[str]:
         for dim in (e.shape.rows, e.shape.cols):
             for atom in dim_atoms(dim):
                 names[str(atom)] = None
+        for dim in e.data[1:] if e.kind == ex.SUM or e.op == "size" else ():
+            for atom in dim_atoms(dim):
+                names[str(atom)] = None
     return list(names)
 
 
@@ -59,6 +62,7 @@ def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
     """How large each size must be for the entries that are named, and the range of each named index."""
     least: dict[str, int] = {}
     ranges: dict[str, list[Dim]] = {}
+    bound = {e.data[0]: e.data[2] for e in ex.postorder(*roots) if e.kind == ex.SUM}
     for e in ex.postorder(*roots):
         places: list[tuple[int | str | None, Dim]] = []
         if e.kind == ex.INDEX:
@@ -72,6 +76,10 @@ def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
         elif e.kind == ex.CONST and e.op == "basis":
             places = [(e.data[1], e.shape.rows)]
         for at, dim in places:
+            if at in bound:
+                at = bound[at]  # an index of summation goes up to its last value
+                if not isinstance(at, int):
+                    continue
             if isinstance(at, int) and isinstance(dim, str):
                 least[dim] = max(least.get(dim, 1), at)
             elif isinstance(at, str):
@@ -168,6 +176,20 @@ def random_point(
     """Random values for the variables."""
     values = [sample(v, sizes, way, rng) for v in variables]
     return Point(values, sizes, {name: SmoothFunction(name) for name in functions})
+
+
+class SmoothMap:
+    """A smooth function of a whole vector or matrix, to stand for a declared unknown one."""
+
+    def __init__(self, name: str) -> None:
+        self.seed = zlib.crc32(name.encode())
+
+    def __call__(self, x: Any, shape: tuple[int, int]) -> Any:
+        import numpy as np
+
+        x = np.asarray(x, dtype=float)
+        weights = np.random.default_rng(self.seed).normal(size=(shape[0] * shape[1], x.size))
+        return np.sin(weights @ x.reshape(-1) / np.sqrt(x.size) + 0.3).reshape(shape)
 
 
 def unknown_functions(*roots: Expr) -> tuple[str, ...]:

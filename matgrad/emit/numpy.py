@@ -6,6 +6,7 @@ function table's templates and of names made here, never of text that a user typ
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,20 +24,39 @@ class Program:
     def __init__(self, inputs: Mapping[Expr, str]) -> None:
         self.lines: list[str] = []
         self.names: dict[Expr, str] = dict(inputs)
+        self._indices: dict[str, str] = {}
+        self._counter = itertools.count()
 
     def add(self, root: Expr) -> str:
         """Emit what is missing to compute `root`; returns the name of its value."""
         for node in _needed(root, self.names):
             if node not in self.names:
-                name = f"t{len(self.lines)}"
-                code = _code(node, [self.names[a] for a in node.args])
-                self.lines.append(f"{name} = {code}")
+                name = f"t{next(self._counter)}"
+                if node.kind == ex.SUM:
+                    self._loop(node, name)
+                else:
+                    code = _code(node, [self.names[a] for a in node.args], self._indices)
+                    self.lines.append(f"{name} = {code}")
                 self.names[node] = name
         return self.names[root]
 
+    def _loop(self, e: Expr, name: str) -> None:
+        """The assignments of a sum over an index; what is computed inside is not known outside."""
+        index, first, last = e.data
+        inner = Program(self.names)
+        inner._counter = self._counter
+        inner._indices = {**self._indices, index: f"i{next(self._counter)}"}
+        summand = inner.add(e.args[0])
+        self.lines.append(f"{name} = 0.0")
+        self.lines.append(
+            f"for {inner._indices[index]} in range({_size(first)}, {_size(last)} + 1):"
+        )
+        self.lines.extend("    " + line for line in inner.lines)
+        self.lines.append(f"    {name} = {name} + {summand}")
+
 
 def _needed(root: Expr, known: Mapping[Expr, str]) -> list[Expr]:
-    """The nodes to compute, arguments first, stopping at known ones."""
+    """The nodes to compute, arguments first, stopping at known ones and at sums over an index."""
     order: list[Expr] = []
     seen: set[Expr] = set(known)
     todo: list[tuple[Expr, bool]] = [(root, False)]
@@ -47,7 +67,8 @@ def _needed(root: Expr, known: Mapping[Expr, str]) -> list[Expr]:
         elif node not in seen:
             seen.add(node)
             todo.append((node, True))
-            todo.extend((a, False) for a in node.args)
+            if node.kind != ex.SUM:
+                todo.extend((a, False) for a in node.args)
     return order
 
 
@@ -58,7 +79,7 @@ def _size(dim: Dim) -> str:
     return re.sub(r"[^\W\d]\w*", lambda m: f"sizes[{m.group()!r}]", dim_text(dim))
 
 
-def _code(e: Expr, args: list[str]) -> str:
+def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     kind = e.kind
     if kind == ex.NUM:
         value = e.data
@@ -68,7 +89,7 @@ def _code(e: Expr, args: list[str]) -> str:
             else f"{value.numerator}/{value.denominator}"
         )
     if kind == ex.CONST:
-        return _constant(e)
+        return _constant(e, indices)
     if kind == ex.ADD:
         return " + ".join(args)
     if kind == ex.MUL:
@@ -76,12 +97,16 @@ def _code(e: Expr, args: list[str]) -> str:
     if kind == ex.STACK:
         return _stack(e, args)
     if kind == ex.INDEX:
-        at = ", ".join(":" if i is None else _index(i) for i in e.data)
+        at = ", ".join(":" if i is None else _index(i, indices) for i in e.data)
         return f"{args[0]}[{at}]"
     if kind != ex.CALL:
         raise InternalError(f"no code for {kind}")
     if e.op == "apply":
         return f"functions[{e.data[1]!r}]({args[0]}, {e.data[2]})"
+    if e.op == "map":
+        return (
+            f"functions[{e.data[1]!r}]({args[0]}, ({_size(e.shape.rows)}, {_size(e.shape.cols)}))"
+        )
     if e.op == "hadamard":
         return "*".join(args)
     if e.op == "matpow":
@@ -90,18 +115,25 @@ def _code(e: Expr, args: list[str]) -> str:
     return TABLE[e.op].numpy.format(**dict(zip(names, args, strict=True)))
 
 
-def _index(i: int | str) -> str:
-    return str(i - 1) if isinstance(i, int) else f"sizes[{'#' + i!r}] - 1"
+def _index(i: int | str, indices: Mapping[str, str]) -> str:
+    if isinstance(i, int):
+        return str(i - 1)
+    return f"{indices[i]} - 1" if i in indices else f"sizes[{'#' + i!r}] - 1"
 
 
-def _constant(e: Expr) -> str:
+def _constant(e: Expr, indices: Mapping[str, str]) -> str:
     if e.op == "pi":
         return "np.pi"
+    if e.op == "size":
+        return f"float({_size(e.data[1])})"
+    if e.op == "index":
+        name = e.data[1]
+        return f"float({indices[name]})" if name in indices else f"float(sizes[{'#' + name!r}])"
     rows, cols = _size(e.shape.rows), _size(e.shape.cols)
     if e.op == "eye":
         return f"np.eye({rows})"
     if e.op == "basis":
-        return f"np.eye({rows})[{_index(e.data[1])}]"
+        return f"np.eye({rows})[{_index(e.data[1], indices)}]"
     shape = {ex.VECTOR: rows, ex.ROW: cols}.get(e.shape.kind, f"({rows}, {cols})")
     return f"np.{e.op}({shape})"
 
@@ -179,6 +211,14 @@ def compiled(roots: list[Expr], inputs: list[Expr]) -> Callable[..., list[Any]]:
     if not inputs:
         source = source.replace("    () = values\n", "")
     namespace: dict[str, Any] = {"np": np}
+    if "special." in source:
+        import scipy.special
+
+        namespace["special"] = scipy.special
+    if " linalg." in source or "(linalg." in source:
+        import scipy.linalg
+
+        namespace["linalg"] = scipy.linalg
     exec(
         compile(source, "<matgrad>", "exec"), namespace
     )  # source made from tables and generated names only

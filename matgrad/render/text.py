@@ -105,6 +105,13 @@ def _node(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         at = ",".join(":" if i is None else str(i) for i in e.data)
         base = _at(e.args[0], ATOM, pieces, style)
         return (f"{base}_{{{at}}}" if style == "latex" else f"{base}[{at}]"), ATOM
+    if kind == ex.SUM:
+        name, first, last = (str(d) if isinstance(d, str) else dim_text(d) for d in e.data)
+        inside, level = pieces[e.args[0]]
+        if style == "latex":
+            inside = inside if level > NEGATIVE else _bracket(inside, style)
+            return f"\\sum_{{{name}={first}}}^{{{last}}} {inside}", PRODUCT
+        return f"sum({name}={first}:{last}, {inside})", ATOM
     if kind == ex.DIFF:
         inner = e.args[0]
         mark = "\\mathrm{d}" if style == "latex" else "d"
@@ -118,6 +125,11 @@ def _constant(e: Expr, style: str) -> tuple[str, int]:
     op = e.op
     if op == "pi":
         return {"latex": "\\pi", "ascii": "pi"}.get(style, "π"), ATOM
+    if op == "size":
+        text = dim_text(e.data[1])
+        return text, ATOM if text.isidentifier() else SUM
+    if op == "index":
+        return str(e.data[1]), ATOM
     if op == "basis":
         at = str(e.data[1])
         return (f"e_{{{at}}}" if style == "latex" else f"e_{at}"), ATOM
@@ -275,6 +287,11 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         return base + {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'"), POSTFIX
     if op == "hadamard":
         return _hadamard(e, pieces, style)
+    if op == "map":
+        return name_text(e.data[1], style) + _bracket(pieces[args[0]][0], style), ATOM
+    if op == "kron" and style in ("unicode", "latex"):
+        times = " ⊗ " if style == "unicode" else " \\otimes "
+        return times.join(_at(a, POSTFIX, pieces, style) for a in args), PRODUCT
     return _function(e, pieces, style)
 
 
