@@ -103,6 +103,8 @@ class Derivation:
         factor, _, _ = split_term(total, recorder.depends)
         if factor.kind == ex.ADD and factor in ex.postorder(total):
             total = ex.substitute(total, {factor: simplify_sum(factor, recorder)})
+        if ex.is_zero(total):
+            return total, _zero_derivative(y, wrt)
         recorder.enter(DERIVATIVE)
         found = recorder.run("read-off", total, total)
         recorder.next_line()
@@ -196,7 +198,18 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
     return typed.variables[name]
 
 
+_STRUCTURES = frozenset(
+    ["symmetric", "diagonal", "skew", "orthogonal", "lower", "upper", "identity"]
+)
+
+
 def _supported(y: Expr, wrt: Expr) -> None:
+    structure = _STRUCTURES & wrt.data[1]
+    if structure:
+        raise Unsupported(
+            f"derivatives by a {min(structure)} matrix are not written yet",
+            help=f"leave out the declaration of `{wrt.data[0]}` for the derivative by all of its entries",
+        )
     kinds = (y.shape.kind, wrt.shape.kind)
     words = f"a {kinds[0]} by a {kinds[1]}"
     allowed = y.is_scalar or wrt.is_scalar or kinds == (ex.VECTOR, ex.VECTOR)
@@ -219,7 +232,7 @@ def _zero_derivative(y: Expr, wrt: Expr) -> Expr:
 
 def in_layout(mixed: Expr, y: Expr, wrt: Expr, layout: str) -> Expr:
     """The derivative in another layout: `denominator` transposes Jacobians, `numerator` transposes gradients."""
-    from matgrad.rewrite import push_transposes
+    from matgrad.properties import push_transposes
 
     gradient = y.is_scalar
     if (layout == "denominator" and not gradient) or (layout == "numerator" and gradient):

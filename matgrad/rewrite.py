@@ -19,6 +19,7 @@ from matgrad.errors import InternalError
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse, walk
+from matgrad.properties import has_property, push_transposes
 from matgrad.rules import TABLE as RULES
 from matgrad.shapes import Declared, Scope, build_nodes, declare, signature, unknown_function
 from matgrad.steps import DIFFERENTIAL, TRACE, Line, Step
@@ -199,119 +200,6 @@ def _unknown_derivative(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 def _entry_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.index(ex.diff(e.args[0].args[0]), *e.args[0].data)
-
-
-def push_transposes(e: Expr) -> Expr:
-    """e with every transpose moved inward, to variables and functions; symmetric S' becomes S.
-
-    The one normal form of transposes: `is_symmetric(e)` asks whether e and e' have the same.
-    """
-    done: dict[tuple[Expr, bool], Expr] = {}
-    todo: list[tuple[Expr, bool]] = [(e, False)]
-    while todo:
-        item = todo[-1]
-        if item in done:
-            todo.pop()
-            continue
-        node, flip = item
-        if node.kind == ex.CALL and node.op == "transpose":
-            parts = [(node.args[0], not flip)]
-        elif node.is_scalar and flip:
-            parts = [(node, False)]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in ("inv", "matpow"):
-            parts = [(a, flip and not a.is_scalar) for a in node.args]
-        elif is_entrywise(node):
-            parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
-        else:
-            parts = [(a, False) for a in node.args]
-        missing = [p for p in parts if p not in done]
-        if missing:
-            todo.extend(missing)
-            continue
-        done[item] = _pushed(node, flip, tuple(done[p] for p in parts))
-        todo.pop()
-    return done[(e, False)]
-
-
-def is_entrywise(e: Expr) -> bool:
-    """Whether e is a function of its arguments entry by entry."""
-    if e.kind != ex.CALL:
-        return False
-    return e.op in ("hadamard", "epow", "apply") or signature(e.op).result.kind == "array"
-
-
-def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
-    """The normal form of node (of node' if `flip`), from those of its arguments."""
-    if node.kind == ex.CALL and node.op == "transpose":
-        return args[0]
-    if node.is_scalar and flip:
-        return args[0]
-    if node.kind == ex.CALL and node.op in ("inv", "matpow"):
-        return _transpose_outside(node, args)
-    if is_entrywise(node):
-        count = len(node.args)
-        return _pushed_entrywise(node, flip, args[:count], args[count:])
-    if not flip:
-        return ex.rebuild(node, args)
-    if node.kind == ex.VAR:
-        return node if "symmetric" in node.data[1] else ex.transpose(node)
-    if node.kind == ex.DIFF:
-        inner = node.args[0]
-        symmetric = inner.kind == ex.VAR and "symmetric" in inner.data[1]
-        return node if symmetric else ex.transpose(node)
-    if node.kind == ex.MUL:
-        count = node.data[1]
-        return ex.mul(ex.num(node.coefficient), *args[:count], *reversed(args[count:]))
-    if node.kind == ex.STACK:
-        # The grid of blocks is transposed with them.
-        columns = node.data
-        turned = [args[i] for j in range(columns) for i in range(j, len(args), columns)]
-        return ex.stack(tuple(turned), len(args) // columns)
-    if node.kind == ex.ADD or node.op == "diag":
-        return ex.rebuild(node, args)
-    return ex.transpose(ex.rebuild(node, args) if node.args else node)
-
-
-def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
-    """f(A') as f(A)', if every array among the arguments is a transpose."""
-    arrays = [a for a in args if not a.is_scalar]
-    if arrays and all(a.kind == ex.CALL and a.op == "transpose" for a in arrays):
-        return ex.transpose(_with_args(node, tuple(a if a.is_scalar else a.args[0] for a in args)))
-    return _with_args(node, args)
-
-
-def _with_args(node: Expr, args: tuple[Expr, ...]) -> Expr:
-    """The node of an operation that keeps the shape of its first array, with other arguments."""
-    if node.op in ("inv", "matpow", "hadamard", "epow"):
-        return ex.rebuild(node, args)
-    shape = next((a.shape for a in args if not a.is_scalar), ex.SCALAR_SHAPE)
-    return ex.make(ex.CALL, node.data, args, shape)
-
-
-def _pushed_entrywise(
-    node: Expr, flip: bool, plain: tuple[Expr, ...], turned: tuple[Expr, ...]
-) -> Expr:
-    """Rows are written as transposed columns; of a matrix, whichever is shorter of f(A') and f(A)'."""
-    if node.is_scalar:
-        return _with_args(node, plain)
-    if node.shape.kind != ex.MATRIX:
-        row = node.shape.kind == ex.ROW
-        column = _with_args(node, turned if row else plain)
-        return column if row == flip else ex.transpose(column)
-    if not flip:
-        return _transpose_outside(node, plain)
-    inside = _transpose_outside(node, turned)
-    outside = ex.transpose(_transpose_outside(node, plain))
-    return inside if ex.cost(inside) <= ex.cost(outside) else outside
-
-
-def is_symmetric(e: Expr) -> bool:
-    """Whether e = e' follows from how it is made and what was declared. False means "not proved"."""
-    if e.is_scalar:
-        return True
-    if e.shape.kind != ex.MATRIX or e.shape.rows != e.shape.cols:
-        return False
-    return push_transposes(ex.transpose(e)) is push_transposes(e)
 
 
 def _transposes(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -806,28 +694,6 @@ class Recorder:
             Step(rule, before, after, left, right, bindings, self.phase, self.line, assuming)
         )
         return after
-
-
-def has_property(e: Expr, name: str) -> bool:
-    """Whether a property follows from how e is made and what was declared. False means "not proved"."""
-    if e.kind == ex.NUM:
-        return (
-            bool(e.data) if name in ("nonzero", "invertible") else name == "positive" and e.data > 0
-        )
-    if e.kind == ex.VAR:
-        return name in e.data[1]
-    if name == "invertible":
-        if e.kind == ex.CONST:
-            return e.op == "eye"
-        if e.kind == ex.CALL and e.op in ("inv",):
-            return True
-        if e.kind == ex.CALL and e.op == "transpose":
-            return has_property(e.args[0], name)
-        if e.kind == ex.MUL and not e.data[1]:
-            return all(a.shape.rows == a.shape.cols and has_property(a, name) for a in e.chain)
-    if name == "symmetric":
-        return is_symmetric(e)
-    return False
 
 
 # --- replaying ----------------------------------------------------------------------------------------------------------

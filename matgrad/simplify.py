@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 from matgrad import expr as ex
 from matgrad.expr import Expr, cost
-from matgrad.rewrite import Recorder, number_of, push_transposes
+from matgrad.properties import has_property, push_transposes
+from matgrad.rewrite import Recorder, number_of
 
 
 def simplify(e: Expr, recorder: Recorder) -> Expr:
@@ -68,6 +69,8 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return _improve_product(e, recorder)
     if e.kind != ex.CALL:
         return e
+    if e.op == "inv" and has_property(e.args[0], "orthogonal"):
+        return recorder.apply("orthogonal-inverse", e, Q=e.args[0])
     if e.op in ("transpose", "inv", "matpow"):
         return recorder.run("transposes", e, e)
     if e.op == "hadamard":
@@ -93,6 +96,12 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
 
 def _cancel_inverse(e: Expr, recorder: Recorder) -> Expr:
     chain = e.chain
+    for left, right in itertools.pairwise(chain):
+        if left is ex.transpose(right):
+            if has_property(right, "orthogonal"):
+                return recorder.apply("orthogonal-left", e, Q=right)
+            if has_property(left, "orthogonal"):
+                return recorder.apply("orthogonal-right", e, Q=left)
     for i, link in enumerate(chain):
         if link.kind != ex.CALL or link.op not in ("inv", "transpose"):
             continue

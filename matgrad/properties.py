@@ -1,0 +1,282 @@
+"""What follows from how an expression is made and from what was declared: transposes and properties.
+
+A property that is not in `properties(e)` is not proved; that is not the same as false.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from matgrad import expr as ex
+from matgrad.expr import Expr
+from matgrad.shapes import signature
+
+
+def push_transposes(e: Expr) -> Expr:
+    """e with every transpose moved inward, to variables and functions; symmetric S' becomes S.
+
+    The one normal form of transposes: `is_symmetric(e)` asks whether e and e' have the same.
+    """
+    done: dict[tuple[Expr, bool], Expr] = {}
+    todo: list[tuple[Expr, bool]] = [(e, False)]
+    while todo:
+        item = todo[-1]
+        if item in done:
+            todo.pop()
+            continue
+        node, flip = item
+        if node.kind == ex.CALL and node.op == "transpose":
+            parts = [(node.args[0], not flip)]
+        elif node.is_scalar and flip:
+            parts = [(node, False)]
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in ("inv", "matpow"):
+            parts = [(a, flip and not a.is_scalar) for a in node.args]
+        elif is_entrywise(node):
+            parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
+        else:
+            parts = [(a, False) for a in node.args]
+        missing = [p for p in parts if p not in done]
+        if missing:
+            todo.extend(missing)
+            continue
+        done[item] = _pushed(node, flip, tuple(done[p] for p in parts))
+        todo.pop()
+    return done[(e, False)]
+
+
+def is_entrywise(e: Expr) -> bool:
+    """Whether e is a function of its arguments entry by entry."""
+    if e.kind != ex.CALL:
+        return False
+    return e.op in ("hadamard", "epow", "apply") or signature(e.op).result.kind == "array"
+
+
+def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
+    """The normal form of node (of node' if `flip`), from those of its arguments."""
+    if node.kind == ex.CALL and node.op == "transpose":
+        return args[0]
+    if node.is_scalar and flip:
+        return args[0]
+    if node.kind == ex.CALL and node.op in ("inv", "matpow"):
+        return _transpose_outside(node, args)
+    if is_entrywise(node):
+        count = len(node.args)
+        return _pushed_entrywise(node, flip, args[:count], args[count:])
+    if not flip:
+        return ex.rebuild(node, args)
+    declared = node.data[1] if node.kind == ex.VAR else ()
+    if node.kind == ex.DIFF and node.args[0].kind == ex.VAR:
+        declared = node.args[0].data[1]
+    if "symmetric" in declared:
+        return node
+    if "skew" in declared:
+        return ex.neg(node)
+    if node.kind == ex.MUL:
+        count = node.data[1]
+        return ex.mul(ex.num(node.coefficient), *args[:count], *reversed(args[count:]))
+    if node.kind == ex.STACK:
+        # The grid of blocks is transposed with them.
+        columns = node.data
+        turned = [args[i] for j in range(columns) for i in range(j, len(args), columns)]
+        return ex.stack(tuple(turned), len(args) // columns)
+    if node.kind == ex.ADD or node.op == "diag":
+        return ex.rebuild(node, args)
+    return ex.transpose(ex.rebuild(node, args) if node.args else node)
+
+
+def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
+    """f(A') as f(A)', if every array among the arguments is a transpose."""
+    arrays = [a for a in args if not a.is_scalar]
+    if arrays and all(a.kind == ex.CALL and a.op == "transpose" for a in arrays):
+        return ex.transpose(_with_args(node, tuple(a if a.is_scalar else a.args[0] for a in args)))
+    return _with_args(node, args)
+
+
+def _with_args(node: Expr, args: tuple[Expr, ...]) -> Expr:
+    """The node of an operation that keeps the shape of its first array, with other arguments."""
+    if node.op in ("inv", "matpow", "hadamard", "epow"):
+        return ex.rebuild(node, args)
+    shape = next((a.shape for a in args if not a.is_scalar), ex.SCALAR_SHAPE)
+    return ex.make(ex.CALL, node.data, args, shape)
+
+
+def _pushed_entrywise(
+    node: Expr, flip: bool, plain: tuple[Expr, ...], turned: tuple[Expr, ...]
+) -> Expr:
+    """Rows are written as transposed columns; of a matrix, whichever is shorter of f(A') and f(A)'."""
+    if node.is_scalar:
+        return _with_args(node, plain)
+    if node.shape.kind != ex.MATRIX:
+        row = node.shape.kind == ex.ROW
+        column = _with_args(node, turned if row else plain)
+        return column if row == flip else ex.transpose(column)
+    if not flip:
+        return _transpose_outside(node, plain)
+    inside = _transpose_outside(node, turned)
+    outside = ex.transpose(_transpose_outside(node, plain))
+    return inside if ex.cost(inside) <= ex.cost(outside) else outside
+
+
+def is_symmetric(e: Expr) -> bool:
+    """Whether e = e' follows from how it is made and what was declared. False means "not proved"."""
+    if e.is_scalar:
+        return True
+    if e.shape.kind != ex.MATRIX or e.shape.rows != e.shape.cols:
+        return False
+    return push_transposes(ex.transpose(e)) is push_transposes(e)
+
+
+# --- properties ---------------------------------------------------------------------------------------------------------
+
+_FRAME = frozenset(
+    {"symmetric", "diagonal", "skew", "lower", "upper"}
+)  # closed under sums and multiples
+_GROUP = frozenset(
+    {"diagonal", "lower", "upper", "orthogonal", "invertible"}
+)  # closed under products
+_INVERSE = _FRAME | {"spd", "psd", "orthogonal", "invertible"}  # kept by the inverse
+_KRON = frozenset(
+    {"symmetric", "diagonal", "lower", "upper", "orthogonal", "invertible", "spd", "psd"}
+)
+_IMPLIED = (
+    ("spd", ("symmetric", "psd", "invertible")),
+    ("diagonal", ("symmetric", "lower", "upper")),
+    ("orthogonal", ("invertible",)),
+    ("positive", ("nonzero",)),
+)
+_POSITIVE = frozenset({"exp", "cosh", "sigmoid", "softplus", "softmax", "gamma"})
+
+_known: WeakKeyDictionary[Expr, frozenset[str]] = WeakKeyDictionary()
+
+
+def has_property(e: Expr, name: str) -> bool:
+    """Whether a property is proved."""
+    if e.is_scalar and name in ("symmetric", "diagonal", "lower", "upper"):
+        return True
+    return name in properties(e)
+
+
+def properties(e: Expr) -> frozenset[str]:
+    """The properties of e that are proved: symmetric, spd, psd, diagonal, skew, orthogonal, lower, upper, invertible
+    (matrices), positive, nonzero (every entry)."""
+    known = _known.get(e)
+    if known is None:
+        for node in ex.postorder(e):
+            if node not in _known:
+                found = _own(node)
+                if is_symmetric(node) and node.shape.kind == ex.MATRIX:
+                    found = found | {"symmetric"}
+                for name, implied in _IMPLIED:
+                    if name in found:
+                        found = found.union(implied)
+                _known[node] = frozenset(found)
+        known = _known[e]
+    return known
+
+
+def _common(args: tuple[Expr, ...], names: frozenset[str]) -> frozenset[str]:
+    """Those of the properties that every argument has."""
+    for a in args:
+        names = names & _known[a]
+    return names
+
+
+def _own(e: Expr) -> frozenset[str]:
+    """The properties of a node, from those of its arguments."""
+    kind, args = e.kind, e.args
+    if kind == ex.NUM:
+        return frozenset({"positive"} if e.data > 0 else {"nonzero"} if e.data else ())
+    if kind == ex.VAR:
+        return frozenset(e.data[1])
+    if kind == ex.CONST:
+        return {
+            "eye": frozenset({"diagonal", "orthogonal", "spd"}),
+            "ones": frozenset({"positive"}),
+            "pi": frozenset({"positive"}),
+            "size": frozenset({"positive"}),
+            "index": frozenset({"positive"}),
+        }.get(e.op, frozenset())
+    if kind == ex.ADD:
+        found = _common(args, _FRAME | {"positive", "psd"})
+        if "psd" in found and any("spd" in _known[a] for a in args):
+            found = found | {"spd"}
+        return found
+    if kind == ex.MUL:
+        return _of_product(e)
+    if kind != ex.CALL:
+        return frozenset()
+    return _of_call(e)
+
+
+def _of_product(e: Expr) -> frozenset[str]:
+    scalars, chain = e.scalars, e.chain
+    positive = e.coefficient > 0 and all("positive" in _known[s] for s in scalars)
+    nonzero = all("nonzero" in _known[s] for s in scalars)
+    if not chain:
+        return frozenset({"positive"} if positive else {"nonzero"} if nonzero else ())
+    found = _common(chain, _GROUP)
+    if not nonzero:
+        found = found - {"invertible"}
+    if e.coefficient != 1 or scalars:
+        found = found - {"orthogonal"}
+    if len(chain) == 1:
+        found = found | (_known[chain[0]] & _FRAME)
+        if positive:
+            found = found | (_known[chain[0]] & {"spd", "psd", "positive"})
+    elif positive and _is_square_of(chain):
+        found = found | {"psd"}
+        if "invertible" in found:
+            found = found | {"spd"}
+    return found
+
+
+def _is_square_of(chain: tuple[Expr, ...]) -> bool:
+    """Whether a product is A'A, or A'P A with a positive semidefinite P."""
+    half = len(chain) // 2
+    mirrored = all(
+        push_transposes(ex.transpose(a)) is push_transposes(b)
+        for a, b in zip(chain[:half], reversed(chain[-half:]), strict=True)
+    )
+    return mirrored and (len(chain) % 2 == 0 or "psd" in _known[chain[half]])
+
+
+def _of_call(e: Expr) -> frozenset[str]:
+    op, args = e.op, e.args
+    first = _known[args[0]]
+    if op == "transpose":
+        turned = {"lower": "upper", "upper": "lower"}
+        return frozenset(turned.get(p, p) for p in first)
+    if op == "inv":
+        return (first & _INVERSE) | {"invertible"}
+    if op == "matpow":
+        found = first & (_GROUP | {"symmetric", "spd", "psd"})
+        even = int(args[1].data) % 2 == 0
+        return found | ({"psd"} if even and "symmetric" in first else frozenset())
+    if op in ("power", "epow"):
+        whole = ex.integer(args[1])
+        if "positive" in first or (whole is not None and whole % 2 == 0 and "nonzero" in first):
+            return frozenset({"positive"})
+        return first & {"nonzero"} if whole is not None else frozenset()
+    if op == "diag":
+        return frozenset({"diagonal"} | ({"spd"} if "positive" in first else set()))
+    if op == "hadamard":
+        some = frozenset(p for a in args for p in _known[a]) & {"diagonal", "lower", "upper"}
+        return some | _common(args, frozenset({"positive", "nonzero", "spd", "psd"}))
+    if op == "kron":
+        return _common(args, _KRON)
+    if op == "expm":
+        spd = {"spd"} if "symmetric" in first else set()
+        return frozenset({"invertible"} | spd)
+    if op in ("chol", "tril"):
+        return frozenset({"lower"})
+    if op == "triu":
+        return frozenset({"upper"})
+    if op == "dg":
+        return frozenset({"diagonal"})
+    if op == "sqrtm":
+        return first & {"spd", "symmetric", "diagonal"}
+    if op in _POSITIVE:
+        return frozenset({"positive"})
+    if op in ("sqrt", "abs", "det", "sum", "tr") and ("positive" in first or "spd" in first):
+        return frozenset({"positive"})
+    return frozenset()
