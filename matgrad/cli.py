@@ -53,20 +53,8 @@ def fail(problem: MatgradError, as_json: bool = False) -> int:
     if as_json:
         import json
 
-        span = (
-            {"start": problem.marks[0].start, "end": problem.marks[0].end}
-            if problem.marks
-            else None
-        )
-        body = {
-            "matgrad": __version__,
-            "error": {
-                "code": problem.kind,
-                "message": problem.message,
-                "span": span,
-                "help": problem.help,
-            },
-        }
+        first, *others = map(error_object, (problem, *problem.others))
+        body = {"matgrad": __version__, "error": first} | ({"others": others} if others else {})
         click.echo(json.dumps(body, ensure_ascii=False, indent=2))
     text = problem_text(problem, use_unicode(sys.stderr))
     if use_colour(sys.stderr):
@@ -74,6 +62,13 @@ def fail(problem: MatgradError, as_json: bool = False) -> int:
         text = click.style(head, fg="red", bold=True) + ("\n" + rest if rest else "")
     click.echo(text, err=True)
     return problem.code
+
+
+def error_object(problem: MatgradError) -> dict[str, Any]:
+    """One error for JSON."""
+    marks = problem.marks[:1]
+    span = {"start": marks[0].start, "end": marks[0].end} if marks else None
+    return {"code": problem.kind, "message": problem.message, "span": span, "help": problem.help}
 
 
 def read_text(text: str) -> str:

@@ -34,6 +34,7 @@ class MatgradError(Exception):
         self.marks = marks
         self.help = help
         self.text = text
+        self.others: tuple[MatgradError, ...] = ()  # what else is wrong with the same input
 
 
 class UsageError(MatgradError):

@@ -319,13 +319,23 @@ class Inference:
         }
 
     def run(self) -> None:
-        """Find every shape, or raise ShapeProblem or NameProblem."""
+        """Find every shape, or raise what is wrong: the first problem, with the `others`.
+
+        A node with a problem has no shape, and what is made of it is passed over, so that one slip is told once.
+        """
+        problems: list[MatgradError] = []
         for node in self.parsed.nodes:
-            if node.kind == "name" or not isinstance(node, Syntax):
-                self.shapes[id(node)] = self.name(node)
-            else:
-                method = getattr(self, node.kind)
-                self.shapes[id(node)] = method(node)
+            if any(id(a) not in self.shapes for a in node.args):
+                continue
+            try:
+                self.shapes[id(node)] = getattr(self, node.kind)(node)
+            except MatgradError as problem:
+                problems.append(problem)
+        if problems:
+            # A wrong name or an unclear argument stays wrong whatever kinds the names have: it comes first.
+            problems.sort(key=lambda p: isinstance(p, ShapeProblem))
+            problems[0].others = tuple(problems[1:])
+            raise problems[0]
 
     # helpers
 

@@ -284,7 +284,7 @@ def _error_at(point: Point, at: int, value_of: Any, derivative_of: Any) -> float
     scale = max(
         float(np.max(np.abs(expected), initial=0)),
         1e-3 * float(np.max(np.abs(base), initial=0)),
-        1e-8,
+        1e-5,  # values near 1 are differenced: what is smaller is rounding noise
     )
     if uncertainty > UNRELIABLE * scale:
         return None

@@ -27,7 +27,11 @@ def _width(character: str) -> int:
 
 
 def problem_text(problem: MatgradError, unicode: bool = True) -> str:
-    """The screen of an error, without a line break at its end."""
+    """The screen of an error and of the others with it, without a line break at its end."""
+    return "\n\n".join(_one(p, unicode) for p in (problem, *problem.others))
+
+
+def _one(problem: MatgradError, unicode: bool) -> str:
     out = [f"error: {clean(problem.message)}"]
     bar = "│" if unicode else "|"
     if problem.marks and problem.text:
