@@ -928,8 +928,12 @@ class Inference:
         function = pick(name, kinds, direction(node))
         if function is None:
             raise self.wrong_arguments(node, name)
+        turned = function == "transposed"
+        if turned:
+            function = pick(name, [VECTOR])
         if isinstance(function, str):
             return ex.SCALAR_SHAPE
+        assert function is not None
         sig = signature(function.op)
         if (
             len(kinds) == 2
@@ -954,6 +958,8 @@ class Inference:
         value: Shape | None = None
         for argument, (_, wanted) in zip(node.args, sig.parameters, strict=False):
             actual = self.shape(argument)
+            if turned:
+                actual = ex.transposed_shape(actual)
             if wanted.kind == ARRAY:
                 value = actual
                 continue
@@ -1216,7 +1222,9 @@ def pick(name: str, kinds: list[str], along: int | None = None) -> Function | st
             if function.op in _OF_SCALAR:
                 return _OF_SCALAR[function.op]
     if kinds == [ROW]:
-        return "transposed" if pick(name, [VECTOR]) is not None else None
+        column = pick(name, [VECTOR])
+        if isinstance(column, Function) and signature(column.op).result.kind in (SCALAR, MATRIX):
+            return "transposed"
     return None
 
 
