@@ -266,6 +266,11 @@ def verify(derivation: Derivation, seed: int = 0) -> None:
         derivation.expression, derivation.mixed, derivation.wrt, seed, derivation.assumptions
     )
     derivation.check = check
+    if check.undefined and not check.points:
+        raise Unsupported(
+            "the formula found has no finite value where the expression has one",
+            help="part of the expression is constant at a point where its derivative is infinite",
+        )
     if not check.ok and check.points:
         raise CheckFailed(
             f"the derivative found is off by {check.worst_relative_error:.1e} at a random point",

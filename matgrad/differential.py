@@ -37,7 +37,7 @@ def _expand_all(
     while todo:
         node = todo.pop()
         inner = node.args[0]
-        if inner.kind == ex.VAR:
+        if inner.kind == ex.VAR and recorder.depends(inner):
             continue
         if not major and _is_major(inner, recorder):
             remaining.append(node)
@@ -98,6 +98,8 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
     """d(N) by one rule, in terms of N's arguments and their differentials."""
     e = node.args[0]
     kind = e.kind
+    if not recorder.depends(e):
+        return recorder.run("constant", node, node)
     if kind == ex.ADD:
         return recorder.run("sum-rule", node, node)
     if kind == ex.MUL:

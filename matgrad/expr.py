@@ -287,8 +287,13 @@ def mul(*factors: Expr) -> Expr:
     if coefficient == 1 and len(scalars) + len(chain) == 1:
         return scalars[0] if scalars else chain[0]
     if len(scalars) > 1:
-        scalars.sort(key=_is_divisor)
+        scalars.sort(key=_scalar_order)
     return make(MUL, (coefficient, len(scalars)), tuple(scalars + chain), shape)
+
+
+def _scalar_order(e: Expr) -> int:
+    """Scalar factors first, then dot products such as (x'y), then divisors."""
+    return 2 if _is_divisor(e) else int(e.kind == MUL)
 
 
 def _is_divisor(e: Expr) -> bool:

@@ -198,6 +198,10 @@ def _unknown_derivative(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.hadamard(unknown_function(name, order + 1, argument), ex.diff(argument))
 
 
+def _constant(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    return e if depends(e.args[0]) else ex.zeros(e.shape)
+
+
 def _entry_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.index(ex.diff(e.args[0].args[0]), *e.args[0].data)
 
@@ -517,6 +521,7 @@ def read_off(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
 Procedure = Callable[[Expr, Callable[[Expr], bool]], Expr]
 
 PROCEDURES: dict[str, Procedure] = {
+    "constant": _constant,
     "sum-rule": _sum_rule,
     "product-rule": _product_rule,
     "constant-factor": _product_rule,
@@ -547,30 +552,42 @@ PROCEDURES: dict[str, Procedure] = {
 
 
 def place(e: Expr, left: Expr, right: Expr) -> Expr:
-    """e with `left` replaced by `right`: e itself, terms of a sum, neighbours in a product, or below. e if absent."""
+    """e with `left` replaced by `right`: e itself, part of a sum or product, or either below. e if absent."""
     if e is left:
         return right
-    if e.kind == ex.ADD and left.kind == ex.ADD:
-        found = _without_terms(e, left)
-        if found is not None:
-            position, rest = found
-            return ex.add(*rest[:position], right, *rest[position:])
-    if e.kind == ex.MUL and left.kind == ex.MUL:
-        changed = _replaced_factors(e, left, right)
+    changed = _replaced_part(e, left, right)
+    if changed is not None:
+        return changed
+    nodes = ex.postorder(e)
+    if left in nodes:
+        return ex.substitute(e, {left: right})
+    for node in reversed(nodes):
+        changed = _replaced_part(node, left, right)
         if changed is not None:
-            return changed
-    if left.kind == ex.CALL and left.op == "hadamard":
-        # The factors of an elementwise product may stand in any order, and others beside them.
-        for node in ex.postorder(e):
-            if node.kind == ex.CALL and node.op == "hadamard":
-                rest = list(node.args)
-                for a in left.args:
-                    if a not in rest:
-                        break
-                    rest.remove(a)
-                else:
-                    return ex.substitute(e, {node: ex.hadamard(right, *rest)})
-    return ex.substitute(e, {left: right})
+            return ex.substitute(e, {node: changed})
+    return e
+
+
+def _replaced_part(e: Expr, left: Expr, right: Expr) -> Expr | None:
+    """e with some of its terms or factors, those of `left`, replaced by `right`; None if it does not have them."""
+    if e.kind != left.kind:
+        return None
+    if e.kind == ex.ADD:
+        found = _without_terms(e, left)
+        if found is None:
+            return None
+        position, rest = found
+        return ex.add(*rest[:position], right, *rest[position:])
+    if e.kind == ex.MUL:
+        return _replaced_factors(e, left, right)
+    if e.op == left.op == "hadamard":
+        rest = list(e.args)
+        for a in left.args:
+            if a not in rest:
+                return None
+            rest.remove(a)
+        return ex.hadamard(right, *rest)
+    return None
 
 
 def _without_terms(e: Expr, left: Expr) -> tuple[int, list[Expr]] | None:

@@ -47,6 +47,16 @@ _DIFFERENTIAL = (
         ),
     ),
     Rule(
+        "constant",
+        "d(A) -> zeros(m, n)",
+        "A: constant(m, n)",
+        "a constant does not change",
+        True,
+        f"{_MN8}, eq. (10)",
+        "differential",
+        ("(A + zeros(m, n)) - A = zeros(m, n) | nothing that A is made of changes",),
+    ),
+    Rule(
         "constant-factor",
         "d(A*X) -> A*d(X)",
         "A: constant(m, n); X: matrix(n, p)",

@@ -281,10 +281,16 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
                     a = _shared(s, t, run)
                     b, c = _rest(s, a, side), _rest(t, a, side)
                     after = ex.mul(a, ex.add(b, c)) if side == 0 else ex.mul(ex.add(b, c), a)
-                    if cost(after) <= cost(ex.add(s, t)):
+                    # At equal cost the product is preferred, unless it brings in an identity matrix.
+                    gain = cost(ex.add(s, t)) - cost(after)
+                    if gain > 0 or (gain == 0 and not (_has_identity(b) or _has_identity(c))):
                         return recorder.apply(rule, e, A=a, B=b, C=c)
                     run = run[:-1] if side == 0 else run[1:]
     return e
+
+
+def _has_identity(e: Expr) -> bool:
+    return any(link.kind == ex.CONST and link.op == "eye" for link in e.chain)
 
 
 def _pairs(group: list[Expr]) -> Iterator[tuple[Expr, Expr]]:

@@ -144,6 +144,11 @@ def _trace_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         scale = ex.mul(ex.num(inside.coefficient), *inside.scalars)
         return recorder.apply("trace-scalar", term, c=scale, A=core)
     chain = inside.chain
+    inner_dot = _inner_dot(chain)
+    if inner_dot is not None:
+        i, j = inner_dot
+        x, z = ex.mul(*chain[:i]), ex.mul(*chain[i + 1 : j + 1])
+        return recorder.apply("dot-behind", term, x=x, y=ex.transpose(chain[i]), z=z)
     at = _moving_link(chain, recorder)
     link = chain[at]
     if link.kind == ex.ADD:
@@ -170,6 +175,17 @@ def _trace_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
     if link.kind == ex.CALL and link.op == "diag":
         return recorder.apply("diag-trace", term, A=front, x=link.args[0])
     return _link_step(term, link, recorder)
+
+
+def _inner_dot(chain: tuple[Expr, ...]) -> tuple[int, int] | None:
+    """Where a row and the next vector behind it stand in a product x y' ... z w': a scalar in the middle."""
+    row = None
+    for i, link in enumerate(chain):
+        if link.shape.kind == ex.ROW:
+            row = i
+        elif link.shape.kind == ex.VECTOR and row is not None:
+            return row, i
+    return None
 
 
 def _sum_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
@@ -211,6 +227,10 @@ def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
     """One identity on a link of a product that holds wherever the link stands."""
     if link.kind == ex.ADD:
         return recorder.run("distribute", term, _product_with(term, link))
+    if link.shape.kind == ex.ROW and link.kind not in (ex.INDEX, ex.STACK):
+        after = recorder.run("transposes", term, link)
+        if after is not term:
+            return after
     if link.kind == ex.STACK:
         if _factors_out(link, recorder):
             return _stack_factor(term, link, recorder)
@@ -228,15 +248,17 @@ def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
             return recorder.run("distribute", term, link)
         if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
             return recorder.run("linear-scalar", term, link)
-    if link.kind == ex.CALL and link.op == "hadamard":
+    if link.kind == ex.CALL and link.op in ("hadamard", "diag", "diagonal", "transpose"):
         for a in link.args:
             if recorder.depends(a):
                 if a.kind == ex.ADD:
                     return recorder.run("distribute", term, link)
-                if a.kind in (ex.STACK, ex.INDEX) or (
-                    a.kind == ex.CALL and a.op in ("diag", "diagonal", "transpose", "hadamard")
-                ):
-                    return _link_step(term, a, recorder)
+                if a.kind == ex.DIFF or (a.kind == ex.CALL and a.op == "transpose"):
+                    break
+                # What is inside is brought to its own final form first.
+                after = _one_step(a, recorder)
+                if after is not a:
+                    return ex.substitute(term, {a: after})
     raise _stuck(link)
 
 
@@ -284,6 +306,8 @@ def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         if len(chain) == 1:
             return recorder.run("distribute", term, term)
         return recorder.run("distribute", term, inner)
+    if recorder.wrt[0].is_scalar:
+        return _link_step(term, link, recorder)
     if kind == ex.VECTOR and at < len(chain) - 1:
         return _turn_behind(term, chain, at, recorder)
     if kind == ex.ROW and at > 0 and chain[-1].shape.kind == ex.VECTOR:

@@ -35,6 +35,7 @@ class Check(NamedTuple):
     points: int
     worst_relative_error: float
     seed: int
+    undefined: int = 0  # points at which the formula has no value, and the expression has one
 
 
 class Point(NamedTuple):
@@ -225,7 +226,7 @@ def check_derivative(
         e.args[0] for e in ex.postorder(y, derivative) if e.kind == ex.CALL and e.op == "inv"
     ]
     guard_of = compiled(guards, variables)
-    worst, points, ok = 0.0, 0, True
+    worst, points, undefined, ok = 0.0, 0, 0, True
     with np.errstate(all="ignore"):
         for number in range(POINTS):
             for attempt in range(ATTEMPTS):
@@ -236,11 +237,14 @@ def check_derivative(
                 error = _error_at(point, at, value_of, derivative_of)
                 if error is None:
                     continue
+                if error != error:  # the formula has no value where the expression has one
+                    undefined += 1
+                    continue
                 points += 1
                 worst = max(worst, error)
                 ok = ok and error <= TOLERANCE
                 break
-    return Check(ok and points > 0, points, worst, seed)
+    return Check(ok and points > 0, points, worst, seed, undefined)
 
 
 def _regular(guard_of: Any, point: Point) -> bool:
@@ -264,7 +268,7 @@ def _regular(guard_of: Any, point: Point) -> bool:
 
 
 def _error_at(point: Point, at: int, value_of: Any, derivative_of: Any) -> float | None:
-    """The relative error of the derivative at a point, or None where the point tells nothing."""
+    """The relative error of the derivative at a point (NaN if it has no value), or None where the point tells nothing."""
     import numpy as np
 
     try:
@@ -289,7 +293,7 @@ def _error_at(point: Point, at: int, value_of: Any, derivative_of: Any) -> float
     if uncertainty > UNRELIABLE * scale:
         return None
     if not np.all(np.isfinite(claimed)):
-        return float("inf")
+        return float("nan")
     return float(np.max(np.abs(claimed - expected), initial=0)) / scale
 
 

@@ -6,7 +6,8 @@ What `matgrad`, `ascii` and `unicode` print is read back as the same node. Works
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections import ChainMap
+from collections.abc import Collection, MutableMapping
 from fractions import Fraction
 
 from matgrad import expr as ex
@@ -18,8 +19,9 @@ from matgrad.shapes import signature
 
 STYLES = ("matgrad", "ascii", "unicode", "latex")
 
-# How tightly a piece of text binds.
-SUM, NEGATIVE, PRODUCT, POSTFIX, ATOM = range(5)
+# How tightly a piece of text binds. A PREFIX is `ln det(X)`, which may end a product but not stand within one;
+# an entry `x[1]` can take a power, but not be one: `a^x[1]` is `(a^x)[1]`.
+SUM, NEGATIVE, PRODUCT, PREFIX, POSTFIX, INDEXED, ATOM = range(7)
 
 # Around the text of a marked node; never part of an expression's own text.
 MARK_START, MARK_END = "\ue000", "\ue001"
@@ -58,10 +60,12 @@ def render(e: Expr, style: str = "matgrad", marked: Collection[Expr] = ()) -> st
         if node in marked:
             text = f"{MARK_START}{text}{MARK_END}"
         pieces[node] = (text, level)
+    if _is_identity(e) and e not in marked:
+        return _identity(e, pieces, style)[0]
     return pieces[e][0]
 
 
-Pieces = dict[Expr, "tuple[str, int]"]
+Pieces = MutableMapping[Expr, "tuple[str, int]"]
 
 
 def _bracket(text: str, style: str) -> str:
@@ -103,8 +107,8 @@ def _node(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         return _stack(e, pieces, style), ATOM
     if kind == ex.INDEX:
         at = ",".join(":" if i is None else str(i) for i in e.data)
-        base = _at(e.args[0], ATOM, pieces, style)
-        return (f"{base}_{{{at}}}" if style == "latex" else f"{base}[{at}]"), ATOM
+        base = _at(e.args[0], INDEXED, pieces, style)
+        return (f"{base}_{{{at}}}" if style == "latex" else f"{base}[{at}]"), INDEXED
     if kind == ex.SUM:
         name, first, last = (str(d) if isinstance(d, str) else dim_text(d) for d in e.data)
         inside, level = pieces[e.args[0]]
@@ -134,7 +138,7 @@ def _constant(e: Expr, style: str) -> tuple[str, int]:
         at = str(e.data[1])
         return (f"e_{{{at}}}" if style == "latex" else f"e_{at}"), ATOM
     if op == "eye":
-        return "I", ATOM
+        return "I" if style == "latex" else f"eye({dim_text(e.shape.rows)})", ATOM
     rows, cols = dim_text(e.shape.rows), dim_text(e.shape.cols)
     if style == "latex":
         return ("\\mathbf{1}" if op == "ones" else "0") + (
@@ -152,13 +156,40 @@ def _is_ones(e: Expr) -> bool:
     return len(chain) == 1 and chain[0].kind == ex.CONST and chain[0].op == "ones"
 
 
+def _is_identity(e: Expr) -> bool:
+    chain = e.chain
+    return len(chain) == 1 and chain[0].kind == ex.CONST and chain[0].op == "eye"
+
+
+def _identity(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
+    """A multiple of the identity where its size is known: `2 I`, not `2 eye(n)`."""
+    if e.kind != ex.MUL:
+        return "I", ATOM
+    return _fraction(
+        e.coefficient, e.scalars, e.chain, ChainMap({e.chain[0]: ("I", ATOM)}, pieces), style
+    )
+
+
+def _says_size(e: Expr) -> bool:
+    """Whether the text of a matrix says how large it is, so that `I` may stand beside it."""
+    if _is_ones(e):
+        return False  # in a sum it is a number
+    ends = [a.args[0] if a.op == "transpose" else a for a in (e.chain[0], e.chain[-1])]
+    return not any(a.kind == ex.CONST and a.op in ("eye", "basis") for a in ends)
+
+
 def _sum(e: Expr, pieces: Pieces, style: str) -> str:
     parts = []
     plain = any(not _is_ones(t) for t in e.args) and not e.is_scalar
+    sized = e.shape.kind == ex.MATRIX and any(map(_says_size, e.args))
     for i, term in enumerate(e.args):
         text, level = pieces[term]
         if plain and _is_ones(term) and style != "latex":
-            text, level = _scalar_of_ones(term, pieces, style)
+            # Two numbers in front would be added to each other before they meet a vector or a matrix.
+            if i or not _is_ones(e.args[1]):
+                text, level = _scalar_of_ones(term, pieces, style)
+        elif sized and _is_identity(term):
+            text, level = _identity(term, pieces, style)
         negative = level == NEGATIVE
         if negative and text.startswith("-"):
             text = text[1:].lstrip() if i else text
@@ -211,12 +242,16 @@ def _fraction(
                 below.append(_at(base, POSTFIX, pieces, style))
             else:
                 below.append(
-                    _power_text(_at(base, ATOM, pieces, style), ex.num(exponent), pieces, style)[0]
+                    _power_text(_at(base, INDEXED, pieces, style), ex.num(exponent), pieces, style)[
+                        0
+                    ]
                 )
         else:
             above.append(_at(s, POSTFIX, pieces, style))
     above.extend(_at(c, POSTFIX, pieces, style) for c in chain)
     above.extend(behind)
+    if scalars and above and not below and not chain and not behind:
+        above[-1] = _at(scalars[-1], PREFIX, pieces, style)
     if not above:
         above.append("1")
     top = " ".join(above)
@@ -254,7 +289,7 @@ def _power_text(
         text = f"({_number(exponent.data, style)[0]})"
     else:
         text = _at(exponent, ATOM, pieces, style)
-        if text in ("T", "⊤"):
+        if text.startswith(("T", "⊤")):  # `^T` is a transpose, whatever follows
             text = f"({text})"
     return f"{base}{dot}^{text}", POSTFIX
 
@@ -266,13 +301,13 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         inside = pieces[args[0]][0]
         return f"{name_text(name, style)}{chr(39) * order}" + _bracket(inside, style), ATOM
     if op in ("power", "epow", "matpow"):
-        base = _at(args[0], ATOM, pieces, style)
+        base = _at(args[0], INDEXED, pieces, style)
         return _power_text(base, args[1], pieces, style, "." if op == "epow" else "")
     if op == "inv":
         if args[0].kind == ex.CALL and args[0].op == "matpow":
-            base = _at(args[0].args[0], ATOM, pieces, style)
+            base = _at(args[0].args[0], INDEXED, pieces, style)
             return _power_text(base, ex.num(-args[0].args[1].data), pieces, style)
-        return _power_text(_at(args[0], ATOM, pieces, style), ex.num(-1), pieces, style)
+        return _power_text(_at(args[0], INDEXED, pieces, style), ex.num(-1), pieces, style)
     if op == "transpose":
         inner = args[0]
         if (
@@ -280,10 +315,10 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
             and inner.op == "inv"
             and not (inner.args[0].kind == ex.CALL and inner.args[0].op == "matpow")
         ):
-            base = _at(inner.args[0], ATOM, pieces, style)
+            base = _at(inner.args[0], INDEXED, pieces, style)
             suffix = {"unicode": "⁻ᵀ", "latex": "^{-\\top}"}.get(style, "^-T")
             return base + suffix, POSTFIX
-        base = _at(inner, ATOM, pieces, style)
+        base = _at(inner, INDEXED, pieces, style)
         return base + {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'"), POSTFIX
     if op == "hadamard":
         return _hadamard(e, pieces, style)
@@ -300,6 +335,9 @@ def _hadamard(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
     divide = {"unicode": " ⊘ ", "latex": " \\oslash "}.get(style, " ./ ")
     above = [a for a in e.args if not ex.is_divisor(a)]
     below = [a for a in e.args if ex.is_divisor(a)]
+    sized = [a for a in e.args if _says_size(a) or _is_ones(a)]
+    if sized and e.shape.kind == ex.MATRIX:
+        pieces = ChainMap({a: ("I", ATOM) for a in e.args if a.op == "eye"}, pieces)
     text = times.join(_at(a, POSTFIX, pieces, style) for a in above)
     if not above:
         first, *below = below
@@ -309,7 +347,7 @@ def _hadamard(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         if exponent == 1:
             text += divide + _at(base, POSTFIX, pieces, style)
         else:
-            base_text = _at(base, ATOM, pieces, style)
+            base_text = _at(base, INDEXED, pieces, style)
             text += divide + _power_text(base_text, ex.num(exponent), pieces, style, ".")[0]
     return text, PRODUCT
 
@@ -321,6 +359,8 @@ def _function(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         form = form.replace(f"<{name}>", pieces[argument][0])
         if f"<{name}^>" in form:
             form = form.replace(f"<{name}^>", _at(argument, POSTFIX, pieces, style))
+    if " " in record.plain.partition("(")[0]:
+        return form, PREFIX
     return form, {"atom": ATOM, "postfix": POSTFIX}.get(record.level, PRODUCT)
 
 
