@@ -591,15 +591,24 @@ def _replaced_part(e: Expr, left: Expr, right: Expr) -> Expr | None:
 
 
 def _without_terms(e: Expr, left: Expr) -> tuple[int, list[Expr]] | None:
+    """Where the terms of `left` begin in the sum e, and the other terms. The order of scalar factors does not matter."""
     rest = list(e.args)
+    keys = [_term_key(t) for t in rest]
     position = len(rest)
     for term in left.args:
-        if term not in rest:
+        key = _term_key(term)
+        if key not in keys:
             return None
-        at = rest.index(term)
+        at = keys.index(key)
         position = min(position, at)
-        del rest[at]
+        del rest[at], keys[at]
     return position, rest
+
+
+def _term_key(term: Expr) -> object:
+    if term.kind != ex.MUL or term.data[1] < 2:
+        return term
+    return term.coefficient, frozenset(Counter(term.scalars).items()), term.chain
 
 
 def _replaced_factors(e: Expr, left: Expr, right: Expr) -> Expr | None:
