@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from matgrad import expr as ex
 from matgrad.differential import expand, expand_by_definition
-from matgrad.errors import CheckFailed, NameProblem, Unsupported, UsageError
+from matgrad.errors import CheckFailed, LimitProblem, NameProblem, Unsupported, UsageError
 from matgrad.expr import Expr
 from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
 from matgrad.shapes import Declared, Typed, declare, read
@@ -19,6 +19,10 @@ from matgrad.trace_form import LAYOUTS, collect, trace_form
 
 if TYPE_CHECKING:
     from matgrad.verify import Check
+
+
+MAX_SHOWN = 1500  # symbols of an expression whose derivation is shown line by line
+MAX_WRITTEN = 200_000  # symbols of an answer that is written out
 
 
 class Derivation:
@@ -48,6 +52,11 @@ class Derivation:
         self.start = ex.diff(typed.expr)
         self.steps: list[Step] = self.recorder.steps
         self.final, self.mixed = self._derive(definition)
+        if ex.cost(self.mixed) > MAX_WRITTEN:
+            raise LimitProblem(
+                f"written out, the derivative has {ex.cost(self.mixed):.3g} symbols",
+                help=f"answers of up to {MAX_WRITTEN} symbols are written",
+            )
         self.derivative = in_layout(self.mixed, typed.expr, wrt, layout)
 
     @property
@@ -56,7 +65,9 @@ class Derivation:
         return list(dict.fromkeys(a for s in self.steps for a in s.assuming))
 
     def lines(self, full: bool = False) -> list[Line]:
-        """The displayed lines, from dy to the derivative."""
+        """The displayed lines, from dy to the derivative; none for an expression of over MAX_SHOWN symbols."""
+        if ex.cost(self.expression) > MAX_SHOWN:
+            return []
         first = [s for s in self.steps if s.phase != DERIVATIVE]
         last = [s for s in self.steps if s.phase == DERIVATIVE]
         return lines(self.start, first, full) + lines(self.final, last, full)

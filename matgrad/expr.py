@@ -234,11 +234,14 @@ def mul(*factors: Expr) -> Expr:
     scalars: list[Expr] = []
     chain: list[Expr] = []
     zero = False
+    ordered = True  # the scalars of a product are in order already
 
     def closed() -> bool:
         return bool(chain) and chain[0].shape.kind == ROW and chain[-1].shape.kind == VECTOR
 
     def close() -> None:
+        nonlocal ordered
+        ordered = False
         scalars.append(make(MUL, (ONE_F, 0), tuple(chain), SCALAR_SHAPE))
         chain.clear()
 
@@ -249,17 +252,21 @@ def mul(*factors: Expr) -> Expr:
         if f.kind == MUL:
             coefficient *= f.data[0]
             count = f.data[1]
-            scalars.extend(f.args[:count])
+            if count:
+                ordered = ordered and _follows(scalars, f.args[0])
+                scalars.extend(f.args[:count])
             links = f.args[count:]
             if f.shape.kind == SCALAR and links:
                 if closed():
                     close()
                 if chain:
                     scalars.append(make(MUL, (ONE_F, 0), links, SCALAR_SHAPE))
+                    ordered = False
                 else:
                     chain.extend(links)
                 continue
         elif f.shape.kind == SCALAR:
+            ordered = ordered and _follows(scalars, f)
             scalars.append(f)
             continue
         else:
@@ -286,9 +293,13 @@ def mul(*factors: Expr) -> Expr:
         return num(coefficient)
     if coefficient == 1 and len(scalars) + len(chain) == 1:
         return scalars[0] if scalars else chain[0]
-    if len(scalars) > 1:
+    if not ordered:
         scalars.sort(key=_scalar_order)
     return make(MUL, (coefficient, len(scalars)), tuple(scalars + chain), shape)
+
+
+def _follows(scalars: list[Expr], e: Expr) -> bool:
+    return not scalars or _scalar_order(scalars[-1]) <= _scalar_order(e)
 
 
 def _scalar_order(e: Expr) -> int:

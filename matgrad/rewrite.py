@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from matgrad import expr as ex
 from matgrad.dims import Dim
-from matgrad.errors import InternalError
+from matgrad.errors import InternalError, LimitProblem
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse, walk
@@ -27,6 +27,11 @@ from matgrad.steps import DIFFERENTIAL, TRACE, Line, Step
 Bindings = Mapping[
     str, object
 ]  # a name of the rule -> an Expr, an index, or the name of an unknown function
+
+
+MAX_FACTORS = (
+    500  # of one product that d() is applied to: the product rule writes them out once for each
+)
 
 
 # --- formulas ---------------------------------------------------------------------------------------------------------
@@ -159,6 +164,11 @@ def _sum_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 def _product_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     inner = e.args[0]
+    if len(inner.args) > MAX_FACTORS:
+        raise LimitProblem(
+            f"a product of {len(inner.args)} factors is too long to differentiate",
+            help=f"products of up to {MAX_FACTORS} factors are",
+        )
     count = inner.data[1]
     front = ex.num(inner.coefficient)
     # The chain of a scalar product (x'A y) is one of its factors like any other.

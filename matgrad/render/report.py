@@ -128,7 +128,9 @@ def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None)
     ]
     if steps != "none":
         out.append(Row("", "", ""))
-    if steps != "none" and not first:
+    if steps != "none" and not shown and d.steps:
+        out.append(Row("", "", "the steps of so long an expression are not shown"))
+    elif steps != "none" and not first:
         out.append(Row(differential, render(d.start, style), "definition"))
     for i, line in enumerate(first):
         tick = ticks[i] if i < len(ticks) else ""
