@@ -93,7 +93,17 @@ def nested(rng: random.Random) -> str:
     """Something deep or long."""
     n = rng.choice([10, 100, 1000, 5000])
     opening, closing = rng.choice(
-        [("(", ")"), ("[", "]"), ("sin(", ")"), ("-", ""), ("||", "||"), ("tr ", ""), ("((", ")"), ("{", "}"), ("x^(", ")")]
+        [
+            ("(", ")"),
+            ("[", "]"),
+            ("sin(", ")"),
+            ("-", ""),
+            ("||", "||"),
+            ("tr ", ""),
+            ("((", ")"),
+            ("{", "}"),
+            ("x^(", ")"),
+        ]
     )
     core = rng.choice(["x", "X", "x'x", ""])
     if rng.random() < 0.5:
@@ -126,9 +136,13 @@ def outcome(text: str, seconds: int) -> str:
     signal.signal(signal.SIGALRM, stop)
     signal.alarm(seconds)
     try:
-        derivation = diff(text, "x", declarations(["f: elementwise"]) and ["f: elementwise"], check=False)
+        derivation = diff(
+            text, "x", declarations(["f: elementwise"]) and ["f: elementwise"], check=False
+        )
         shown = text_report(derivation, "unicode")
         result = "answer"
+    except TooSlow:
+        return "time limit"
     except MatgradError as problem:
         shown = problem_text(problem)
         result = problem.kind

@@ -110,7 +110,7 @@ class Derivation:
             dy = expand(y, recorder)
         if ex.is_zero(dy):
             return dy, _zero_derivative(y, wrt)
-        total = collect(trace_form(dy, recorder), recorder)
+        total = collect(dy, trace_form(dy, recorder), recorder)
         factor, _, _ = split_term(total, recorder.depends)
         if factor.kind == ex.ADD and factor in ex.postorder(total):
             total = ex.substitute(total, {factor: simplify_sum(factor, recorder)})
@@ -218,7 +218,7 @@ def _supported(y: Expr, wrt: Expr) -> None:
     structure = _STRUCTURES & wrt.data[1]
     if structure:
         raise Unsupported(
-            f"derivatives by a {min(structure)} matrix are not written yet",
+            f"derivatives by a matrix that is {min(structure)} are not written yet",
             help=f"leave out the declaration of `{wrt.data[0]}` for the derivative by all of its entries",
         )
     kinds = (y.shape.kind, wrt.shape.kind)

@@ -48,6 +48,8 @@ def is_entrywise(e: Expr) -> bool:
     """Whether e is a function of its arguments entry by entry."""
     if e.kind != ex.CALL:
         return False
+    if e.op == "map":
+        return False
     return e.op in ("hadamard", "epow", "apply") or signature(e.op).result.kind == "array"
 
 

@@ -220,6 +220,19 @@ def _transposes(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return push_transposes(e)
 
 
+def _zero(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """Linear functions of zeros, at any depth, as zeros."""
+
+    def fold(node: Expr) -> Expr:
+        linear = node.kind in (ex.INDEX, ex.STACK) or (node.kind == ex.CALL and node.op in _LINEAR)
+        return ex.zeros(node.shape) if linear and all(map(ex.is_zero, node.args)) else node
+
+    return ex.transform(e, fold)
+
+
+_LINEAR = frozenset(["tr", "sum", "mean", "diag", "diagonal", "transpose"])
+
+
 def _distribute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """Write a product, or a linear function, of one moving sum as a sum."""
     if e.kind == ex.MUL:
@@ -540,6 +553,7 @@ PROCEDURES: dict[str, Procedure] = {
     "entry-rule": _entry_rule,
     "unknown-derivative": _unknown_derivative,
     "transposes": _transposes,
+    "zero": _zero,
     "distribute": _distribute,
     "trace-sum": _distribute,
     "sum-sum": _distribute,

@@ -192,6 +192,16 @@ _DIFFERENTIAL = (
 
 _TRACE = (
     Rule(
+        "zero",
+        "tr(zeros(n, n)) -> 0",
+        "A: matrix(n, n)",
+        "a linear function of zero is zero",
+        True,
+        "linearity",
+        "trace",
+        (),
+    ),
+    Rule(
         "trace-sum",
         "tr(A + B) -> tr(A) + tr(B)",
         "A: matrix(n, n); B: matrix(n, n)",
@@ -410,6 +420,26 @@ _TRACE = (
         "definition",
         "trace",
         ("sum(X) = ones(m)'*X*ones(n) | definition", "sum(X) = tr(ones(n, m)*X) | cyclic"),
+    ),
+    Rule(
+        "mean-vector",
+        "mean(x) -> sum(x)/len(x)",
+        "x: vector(n)",
+        "mean(p) = sum(p)/n",
+        False,
+        "definition",
+        "trace",
+        (),
+    ),
+    Rule(
+        "mean-matrix",
+        "mean(X) -> sum(X)/(rows(X)*cols(X))",
+        "X: matrix(m, n)",
+        "mean(P) = sum(P)/(m n)",
+        False,
+        "definition",
+        "trace",
+        (),
     ),
     Rule(
         "vector-entry",

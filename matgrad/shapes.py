@@ -273,7 +273,9 @@ class Inference:
         self.constants: dict[int, Dim] = {}
         self.notes: list[str] = []
         self.ranges: dict[int, tuple[Dim, Dim]] = {}
-        self.bound: dict[int, tuple[Dim, Dim]] = {}  # names that are an index of summation there
+        self.bound: dict[
+            int, tuple[Dim, Dim] | None
+        ] = {}  # names that are an index of summation there
         self.size_names = {
             a
             for d in declared.values()
@@ -288,6 +290,10 @@ class Inference:
                 self.size_names |= {n for a in node.args for n in _names_below(a)} - declared.keys()
             if node.kind == "binding":
                 self.read_range(node)
+            if node.kind == "index":
+                for item in node.args[1:]:
+                    if item.kind == "name":
+                        self.bound[id(item)] = None  # an index that stays open
         for node in parsed.nodes:
             if node.kind == "call" and len(node.args) == 2 and node.args[0].kind == "binding":
                 index, limits = node.args[0].value, self.ranges[id(node.args[0])]
@@ -425,6 +431,8 @@ class Inference:
 
     def name(self, node: Syntax) -> Shape:
         name = str(node.value)
+        if id(node) in self.bound:
+            return ex.SCALAR_SHAPE
         known = self.declared.get(name)
         if known is not None:
             if known.role != "variable":
@@ -438,7 +446,7 @@ class Inference:
             return known.shape
         if name in self.names:
             return self.names[name]
-        if id(node) in self.bound or name in self.size_names:
+        if name in self.size_names:
             return ex.SCALAR_SHAPE
         if name in ("ones", "zeros"):
             size = DimVar("n")
@@ -903,6 +911,13 @@ class Inference:
         known = self.declared.get(stem)
         if known is not None and known.role in ("elementwise", "definition"):
             self.count_arguments(node, stem, 1)
+            if known.role == "definition" and name != stem:
+                raise NameProblem(
+                    f"`{stem}` is defined by a formula, and has no name for its derivative",
+                    (Mark(node.start, node.end),),
+                    "define the derivative as a function of its own, `--let 'g(t) = ...'`",
+                    self.text,
+                )
             return self.shape(node.args[0])
         if known is not None and known.argument is not None:
             return self.unknown_map(node, known)
@@ -1301,6 +1316,43 @@ def frobenius_product(a: Expr, b: Expr) -> Expr:
     return dot_product(a, b)
 
 
+def _read_definition(name: str, body: Parsed) -> tuple[Expr, Expr]:
+    """The variable and the value of `f(t) = ...`, both scalars. The value speaks of t alone."""
+    t = Declared(name, ex.SCALAR_SHAPE, (), "variable")
+    inference = Inference(body, {name: t}, {})
+    inference.run()
+    for other in inference.names.keys() - {name}:
+        raise NameProblem(
+            f"`{other}` stands in a definition that is a function of `{name}` alone",
+            tuple(Mark(n.start, n.end) for n in body.nodes if n.value == other),
+            f"write numbers and `{name}` only",
+            body.text,
+        )
+    variable = ex.var(name, ex.SCALAR_SHAPE)
+    return variable, build(body, Scope({name: variable}, {}, {}, {}, inference.constants))
+
+
+def applied_entrywise(variable: Expr, body: Expr, argument: Expr) -> Expr:
+    """A scalar expression in a scalar variable, for each entry of an argument of any shape."""
+    if argument.is_scalar:
+        return ex.substitute(body, {variable: argument})
+    done: dict[Expr, Expr] = {variable: argument}
+    for node in ex.postorder(body):
+        args = tuple(done.get(a, a) for a in node.args)
+        if node in done or all(a.is_scalar for a in args):
+            done.setdefault(node, node)
+        elif node.kind == ex.ADD:
+            ones = ex.ones(argument.shape)
+            done[node] = ex.add(*(ex.mul(a, ones) if a.is_scalar else a for a in args))
+        elif node.kind == ex.MUL:
+            done[node] = ex.hadamard(ex.num(node.coefficient), *args)
+        elif node.op == "power":
+            done[node] = ex.epower(*args)
+        else:
+            done[node] = ex.call(node.op, args, argument.shape, *node.data[1:])
+    return done[body]
+
+
 def unknown_function(name: str, order: int, argument: Expr) -> Expr:
     """f, f', f'', ... applied to each entry."""
     return ex.call("apply", (argument,), argument.shape, name, order)
@@ -1325,9 +1377,10 @@ class Scope(NamedTuple):
     constants: Mapping[int, Dim]
     maps: Mapping[str, Shape] = {}
     ranges: Mapping[int, tuple[Dim, Dim]] = {}
-    bound: Mapping[int, tuple[Dim, Dim]] = {}
+    bound: Mapping[int, tuple[Dim, Dim] | None] = {}
     sizes: Collection[str] = ()
     filled: Mapping[int, Shape] = {}
+    definitions: Mapping[str, tuple[Expr, Expr]] = {}
 
 
 def _broadcast(a: Expr, b: Expr) -> tuple[Expr, Expr]:
@@ -1433,6 +1486,8 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
 def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     name = str(node.value)
     stem = name.rstrip("'")
+    if stem in scope.definitions:
+        return applied_entrywise(*scope.definitions[stem], args[0])
     if stem in scope.functions:
         return unknown_function(scope.functions[stem], len(name) - len(stem), args[0])
     if name in scope.maps:
@@ -1474,13 +1529,13 @@ def _index_value(node: Syntax, scope: Scope) -> int | str | None:
 
 def _build_name(node: Syntax, scope: Scope) -> Expr:
     name = str(node.value)
+    if id(node) in scope.bound:
+        return ex.index_value(name)
     value = scope.values.get(name)
     if value is not None:
         return value
     if name == "π":
         return ex.PI
-    if id(node) in scope.bound:
-        return ex.index_value(name)
     if name in scope.sizes:
         return ex.size(name)
     size = scope.constants.get(id(node))
@@ -1619,8 +1674,9 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         final = _final(shape)
         known = declared.get(name)
         values[name] = ex.var(name, final, known.properties if known else ())
-    functions = {
-        d.name: d.name for d in declared.values() if d.role in ("elementwise", "definition")
+    functions = {d.name: d.name for d in declared.values() if d.role == "elementwise"}
+    definitions = {
+        d.name: _read_definition(*d.definition) for d in declared.values() if d.definition
     }
     maps = {d.name: _final(d.shape) for d in declared.values() if d.role == "map"}
     filled = {
@@ -1639,6 +1695,7 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         inference.bound,
         inference.size_names,
         filled,
+        definitions,
     )
     result = build(parsed, scope)
     assumed = tuple(name for name in values if name not in declared)

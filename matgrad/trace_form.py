@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from matgrad import expr as ex
 from matgrad.differential import function_name
-from matgrad.errors import Unsupported
+from matgrad.errors import InternalError, Unsupported
 from matgrad.expr import Expr
-from matgrad.rewrite import Recorder
+from matgrad.rewrite import Recorder, split_term
 from matgrad.steps import TRACE
 
 LAYOUTS = ("mixed", "denominator", "numerator")
@@ -27,11 +27,17 @@ def trace_form(dy: Expr, recorder: Recorder) -> list[Expr]:
         if term.kind == ex.ADD:
             todo.extend(reversed(term.args))
             continue
+        if not recorder.depends(term):
+            term = recorder.run("zero", term, term)
+            if ex.is_zero(term):
+                continue
+            raise InternalError("a term of the differential does not contain dX")
         steps = len(recorder.steps)
         recorder.next_line()
         while True:
             after = _one_step(term, recorder)
             if after is term:
+                _require_final(term, recorder)
                 done.append(term)
                 break
             if after.kind == ex.ADD:
@@ -41,6 +47,16 @@ def trace_form(dy: Expr, recorder: Recorder) -> list[Expr]:
         if len(recorder.steps) == steps:
             recorder.line -= 1
     return done
+
+
+def _require_final(term: Expr, recorder: Recorder) -> None:
+    """A term that no identity applies to must have the final form; else matgrad has no closed form."""
+    form = term
+    if term.kind == ex.MUL and not (term.chain and recorder.depends(term.chain[-1])):
+        form = next((s for s in term.scalars if recorder.depends(s)), term)
+    factor, leaf, _ = split_term(form, recorder.depends)
+    if leaf.kind != ex.DIFF or recorder.depends(factor):
+        raise _stuck(leaf)
 
 
 def _one_step(term: Expr, recorder: Recorder) -> Expr:
@@ -79,6 +95,11 @@ def _scalar_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         return _trace_step(term, inner, recorder)
     if inner.op == "sum":
         return _sum_step(term, inner, recorder)
+    if inner.op == "mean":
+        if inner.args[0].shape.kind == ex.VECTOR:
+            return recorder.apply("mean-vector", term, x=inner.args[0])
+        if inner.args[0].shape.kind == ex.MATRIX:
+            return recorder.apply("mean-matrix", term, X=inner.args[0])
     raise _stuck(inner)
 
 
@@ -241,7 +262,8 @@ def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
             return recorder.apply("matrix-column", term, X=base, j=at[1])
         return recorder.apply("matrix-row", term, X=base, i=at[0])
     if link.kind == ex.CALL and link.op == "transpose" and link.args[0].kind != ex.DIFF:
-        return recorder.run("transposes", term, link)
+        after = recorder.run("transposes", term, link)
+        return after if after is not term else _link_step(term, link.args[0], recorder)
     if link.kind == ex.CALL and link.op in ("diag", "diagonal"):
         inside = link.args[0]
         if inside.kind == ex.ADD:
@@ -427,8 +449,10 @@ def _stack_factor(term: Expr, link: Expr, recorder: Recorder) -> Expr:
 # --- collecting and reading off -----------------------------------------------------------------------------------------
 
 
-def collect(terms: list[Expr], recorder: Recorder) -> Expr:
-    """The sum of the terms as one: tr(M dX), M dx or M dt."""
+def collect(dy: Expr, terms: list[Expr], recorder: Recorder) -> Expr:
+    """The sum of the terms of dy as one: tr(M dX), M dx or M dt."""
+    if not terms:
+        return ex.zeros(dy.shape)
     total = ex.add(*terms)
     recorder.next_line()
     return recorder.run("collect", total, total) if len(terms) > 1 else total

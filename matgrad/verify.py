@@ -169,14 +169,14 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
 
 def random_point(
     variables: list[Expr],
-    functions: tuple[str, ...],
+    functions: dict[str, Any],
     sizes: dict[str, int],
     way: int,
     rng: np.random.Generator,
 ) -> Point:
     """Random values for the variables."""
     values = [sample(v, sizes, way, rng) for v in variables]
-    return Point(values, sizes, {name: SmoothFunction(name) for name in functions})
+    return Point(values, sizes, functions)
 
 
 class SmoothMap:
@@ -193,13 +193,14 @@ class SmoothMap:
         return np.sin(weights @ x.reshape(-1) / np.sqrt(x.size) + 0.3).reshape(shape)
 
 
-def unknown_functions(*roots: Expr) -> tuple[str, ...]:
-    """The names of the unknown functions in expressions."""
-    return tuple(
-        dict.fromkeys(
-            e.data[1] for e in ex.postorder(*roots) if e.kind == ex.CALL and e.op == "apply"
-        )
-    )
+def unknown_functions(*roots: Expr) -> dict[str, Any]:
+    """A smooth function for each unknown one in expressions, by name."""
+    found: dict[str, Any] = {}
+    for e in ex.postorder(*roots):
+        if e.kind == ex.CALL and e.op in ("apply", "map"):
+            name = e.data[1]
+            found[name] = SmoothFunction(name) if e.op == "apply" else SmoothMap(name)
+    return found
 
 
 def check_derivative(
@@ -401,10 +402,17 @@ def line_values(
         if not differentials:
             return _finite(along([]))
         slopes = []
-        for h in (4e-3, 2e-3):
+        for h in (4e-3, 2e-3, 1e-3):
             plus, minus = at(h), at(-h)
             slopes.append([(a - b) / (2 * h) for a, b in zip(plus, minus, strict=True)])
-        changes = [(4 * b - a) / 3 for a, b in zip(*slopes, strict=True)]
+        changes = []
+        for a, b, c in zip(*slopes, strict=True):
+            early, late = (4 * b - a) / 3, (4 * c - b) / 3
+            best = (16 * late - early) / 15
+            size = float(np.max(np.abs(best), initial=0))
+            if not float(np.max(np.abs(best - late), initial=0)) <= 1e-7 * (size + 1e-3):
+                return None  # the differences themselves are not known well enough here
+            changes.append(best)
         results = []
         for h in (1e-3, 5e-4):
             plus, minus = along([h * c for c in changes]), along([-h * c for c in changes])
