@@ -233,7 +233,11 @@ def main() -> None:
 @click.option("--check/--no-check", default=True, help="Verify the answer numerically.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Seed of the random points.")
 @click.option(
-    "--timeout", type=float, default=30.0, metavar="SECONDS", help="Give up after this long."
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    metavar="SECONDS",
+    help="Give up after this long.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
 def diff(

@@ -5,8 +5,6 @@ The file to read first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from matgrad import expr as ex
 from matgrad.differential import expand, expand_by_definition
 from matgrad.errors import CheckFailed, LimitProblem, NameProblem, Unsupported, UsageError
@@ -14,12 +12,8 @@ from matgrad.expr import Expr
 from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
 from matgrad.shapes import Declared, Typed, declare, read
 from matgrad.simplify import simplify, simplify_sum
-from matgrad.steps import DERIVATIVE, Line, Step
-from matgrad.trace_form import LAYOUTS, collect, trace_form
-
-if TYPE_CHECKING:
-    from matgrad.verify import Check
-
+from matgrad.steps import DERIVATIVE, Check, Line, Step
+from matgrad.trace_form import LAYOUTS, collect, derivative_shape, trace_form
 
 MAX_SHOWN = 1500  # symbols of an expression whose derivation is shown line by line
 MAX_WRITTEN = 200_000  # symbols of an answer that is written out
@@ -80,20 +74,25 @@ class Derivation:
         """
         first = [s for s in self.steps if s.phase != DERIVATIVE]
         last = [s for s in self.steps if s.phase == DERIVATIVE]
-        state = self.start
-        for steps, goal in ((first, self.final), (last, self.mixed)):
-            replay = Replay(state)
-            for step in steps:
-                if not check_step(step, dependence(step.phase, (self.wrt,))):
-                    raise CheckFailed(f"a step is not an instance of {step.rule}")
-                if not replay.follow(step):
-                    raise CheckFailed(
-                        f"a step of {step.rule} speaks of something that is not there"
-                    )
-            if replay.state is not goal and steps:
-                raise CheckFailed("the steps lead elsewhere")
-            state = goal
-        return state
+        if self._followed(self.start, first) is not self.final:
+            raise CheckFailed("the steps do not lead to the trace form")
+        if ex.is_zero(self.final):
+            found = ex.zeros(derivative_shape(self.expression, self.wrt))
+        else:
+            found = self._followed(self.final, last)
+        if found is not self.mixed:
+            raise CheckFailed("the steps do not lead to the derivative")
+        return found
+
+    def _followed(self, state: Expr, steps: list[Step]) -> Expr:
+        """Where steps lead, each checked to be an instance of its rule."""
+        replay = Replay(state)
+        for step in steps:
+            if not check_step(step, dependence(step.phase, (self.wrt,))):
+                raise CheckFailed(f"a step is not an instance of {step.rule}")
+            if not replay.follow(step):
+                raise CheckFailed(f"a step of {step.rule} speaks of something that is not there")
+        return replay.state
 
     def _derive(self, definition: bool) -> tuple[Expr, Expr]:
         """(The trace form of dy, the derivative in the mixed layout). Every change is recorded."""
@@ -109,13 +108,15 @@ class Derivation:
         if dy is None:
             dy = expand(y, recorder)
         if ex.is_zero(dy):
-            return dy, _zero_derivative(y, wrt)
+            return dy, ex.zeros(derivative_shape(y, wrt))
         total = collect(dy, trace_form(dy, recorder), recorder)
+        if ex.is_zero(total):
+            return total, ex.zeros(derivative_shape(y, wrt))
         factor, _, _ = split_term(total, recorder.depends)
         if factor.kind == ex.ADD and factor in ex.postorder(total):
             total = ex.substitute(total, {factor: simplify_sum(factor, recorder)})
         if ex.is_zero(total):
-            return total, _zero_derivative(y, wrt)
+            return total, ex.zeros(derivative_shape(y, wrt))
         recorder.enter(DERIVATIVE)
         found = recorder.run("read-off", total, total)
         recorder.next_line()
@@ -231,14 +232,6 @@ def _supported(y: Expr, wrt: Expr) -> None:
             if kinds[0] == ex.MATRIX
             else "differentiate one entry of it, `(...)[i]`",
         )
-
-
-def _zero_derivative(y: Expr, wrt: Expr) -> Expr:
-    if y.is_scalar:
-        return ex.zeros(wrt.shape)
-    if wrt.is_scalar:
-        return ex.zeros(y.shape)
-    return ex.zeros(ex.matrix_shape(y.shape.rows, wrt.shape.rows))
 
 
 def in_layout(mixed: Expr, y: Expr, wrt: Expr, layout: str) -> Expr:

@@ -81,7 +81,7 @@ def _build(terms: Terms) -> Dim:
     if len(terms) == 1:
         ((monomial, count),) = terms.items()
         if not monomial:
-            return int(count)
+            return count if isinstance(count, int) else Poly(terms)
         if len(monomial) == 1 and count == 1:
             return monomial[0]
     return Poly(terms)

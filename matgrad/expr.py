@@ -1,4 +1,4 @@
-"""The expression DAG: ten immutable, interned node kinds, with a shape each.
+"""The expression DAG: ten kinds of immutable, interned nodes, with a shape each.
 
 Equal means identical: the constructors below return the node that exists already, so `is` compares expressions and
 a dictionary keyed by node is a memo. Build nodes with the constructors only; they keep these notational
@@ -85,9 +85,15 @@ class Expr:
     args: tuple[Expr, ...]
     shape: Shape
 
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("an expression cannot be changed")
+
     def __repr__(self) -> str:
-        inner = ", ".join(map(repr, self.args))
-        return f"{self.kind}({self.data!r}{', ' if inner else ''}{inner})"
+        texts: dict[Expr, str] = {}
+        for node in postorder(self):
+            inner = ", ".join(texts[a] for a in node.args)
+            texts[node] = f"{node.kind}({node.data!r}{', ' if inner else ''}{inner})"
+        return texts[self]
 
     @property
     def is_scalar(self) -> bool:
@@ -121,6 +127,9 @@ class Expr:
         return self.kind
 
 
+_set_kind, _set_data, _set_args, _set_shape = (
+    getattr(Expr, name).__set__ for name in ("kind", "data", "args", "shape")
+)
 _interned: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 
 
@@ -130,7 +139,10 @@ def make(kind: str, data: Any, args: tuple[Expr, ...], shape: Shape) -> Expr:
     node = _interned.get(key)
     if node is None:
         node = Expr()
-        node.kind, node.data, node.args, node.shape = kind, data, args, shape
+        _set_kind(node, kind)
+        _set_data(node, data)
+        _set_args(node, args)
+        _set_shape(node, shape)
         _interned[key] = node
     return node
 

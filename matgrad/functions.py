@@ -21,7 +21,7 @@ class Function(NamedTuple):
     names: tuple[str, ...]  # what a user may type before a bracket
     signature: str  # shapes, as in "X: matrix(n, n) -> scalar"
     differential: str  # d(op(...)), a sum with one term for each d(argument)
-    domain: str  # which random arguments are fair: any | positive | nonzero | invertible | spd
+    domain: str  # which random arguments are fair: any | positive | nonzero | unit | above_one | invertible | spd
     assumes: str  # what the differential assumes beyond the shapes, a property of the first argument, or ""
     level: str  # how tightly the printed form binds: atom | postfix | product
     plain: str

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from matgrad import expr as ex
 from matgrad.dims import Dim
-from matgrad.errors import InternalError, LimitProblem
+from matgrad.errors import InternalError, LimitProblem, MatgradError, Unsupported
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse, walk
@@ -152,6 +152,8 @@ def function_differential(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     for nodes, root, about in t.terms:
         if about & moving:
             kept.append(build_nodes(t.parsed, nodes, scope)[id(root)])
+    if not kept:
+        raise Unsupported(f"`{e.op}` has no derivative by this argument")
     return ex.add(*kept)
 
 
@@ -181,6 +183,11 @@ def _product_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
                 ex.mul(front, *scalars, ex.mul(*chain)) if chain else ex.mul(front, *scalars)
             )
     return ex.add(*terms)
+
+
+def _constant_factor(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The product rule where one factor moves."""
+    return _product_rule(e, depends) if sum(map(depends, e.args[0].args)) == 1 else e
 
 
 def _hadamard_product_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -252,6 +259,10 @@ def _distribute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return e
 
 
+def _distribute_over(op: str, e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    return _distribute(e, depends) if e.op == op else e
+
+
 def _blocks(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """A stack as the sum of its moving blocks, each put in its place by a matrix of zeros and ones."""
     columns = e.data
@@ -268,7 +279,12 @@ def _blocks(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
                     term = ex.mul(ex.basis(i + 1, len(grid)), term)
                 else:
                     left = tuple(
-                        _place(r[0].shape.rows, block.shape.rows, k == i, block.shape.rows == 1)
+                        _place(
+                            r[0].shape.rows,
+                            block.shape.rows,
+                            k == i,
+                            block.shape.kind in (ex.SCALAR, ex.ROW),
+                        )
                         for k, r in enumerate(grid)
                     )
                     term = ex.mul(ex.stack(left, 1), term)
@@ -278,7 +294,12 @@ def _blocks(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
                 else:
                     right = tuple(
                         ex.transpose(
-                            _place(c.shape.cols, block.shape.cols, k == j, block.shape.cols == 1)
+                            _place(
+                                c.shape.cols,
+                                block.shape.cols,
+                                k == j,
+                                block.shape.kind in (ex.SCALAR, ex.VECTOR),
+                            )
                         )
                         for k, c in enumerate(grid[0])
                     )
@@ -322,7 +343,10 @@ def _collect(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
         leaf, traced = moving, trace
         total.append(factor)
     assert leaf is not None
-    product = ex.mul(ex.add(*total), leaf)
+    factor = ex.add(*total)
+    if ex.is_zero(factor):
+        return ex.zeros(e.shape)
+    product = ex.mul(factor, leaf)
     if not traced:
         return product
     return ex.call("tr", (product,), ex.SCALAR_SHAPE)
@@ -547,7 +571,7 @@ PROCEDURES: dict[str, Procedure] = {
     "constant": _constant,
     "sum-rule": _sum_rule,
     "product-rule": _product_rule,
-    "constant-factor": _product_rule,
+    "constant-factor": _constant_factor,
     "hadamard-product-rule": _hadamard_product_rule,
     "stack-rule": _stack_rule,
     "entry-rule": _entry_rule,
@@ -555,8 +579,8 @@ PROCEDURES: dict[str, Procedure] = {
     "transposes": _transposes,
     "zero": _zero,
     "distribute": _distribute,
-    "trace-sum": _distribute,
-    "sum-sum": _distribute,
+    "trace-sum": functools.partial(_distribute_over, "tr"),
+    "sum-sum": functools.partial(_distribute_over, "sum"),
     "blocks": _blocks,
     "linear-scalar": _linear_scalar,
     "commute": _commute,
@@ -716,11 +740,7 @@ class Recorder:
         """Apply the differential of the function inside d(...) = before."""
         inner = before.args[0]
         right = function_differential(inner, self.depends)
-        assumed = FUNCTIONS[inner.op].assumes
-        assuming: tuple[tuple[str, Expr], ...] = ()
-        if assumed and not has_property(inner.args[0], assumed):
-            assuming = ((assumed, inner.args[0]),)
-        return self._record(f"d:{inner.op}", before, before, right, (), assuming)
+        return self._record(f"d:{inner.op}", before, before, right, (), assumptions(inner))
 
     def _record(
         self,
@@ -798,16 +818,34 @@ class Replay:
 
 
 def check_step(step: Step, depends: Callable[[Expr], bool]) -> bool:
-    """Whether a step is what its rule says: made again from its name and bindings, it comes out the same."""
-    if step.bindings:
-        sides = instance(step.rule, dict(step.bindings))
-    elif step.rule in PROCEDURES:
-        sides = (step.left, PROCEDURES[step.rule](step.left, depends))
-    elif step.rule.startswith("d:"):
-        sides = (step.left, function_differential(step.left.args[0], depends))
-    else:
+    """Whether a step is what its rule says: made again from its name and bindings, it comes out the same.
+
+    A step that cannot even be made again (its rule does not know such operands) is not.
+    """
+    assumed: tuple[tuple[str, Expr], ...] = ()
+    try:
+        if step.bindings:
+            sides = instance(step.rule, dict(step.bindings))
+        elif step.rule in PROCEDURES:
+            sides = (step.left, PROCEDURES[step.rule](step.left, depends))
+        elif step.rule.startswith("d:"):
+            inner = step.left.args[0]
+            if step.left.kind != ex.DIFF or step.rule != f"d:{inner.op}":
+                return False
+            sides = (step.left, function_differential(inner, depends))
+            assumed = assumptions(inner)
+        else:
+            return False
+        placed = place(step.before, *sides)
+    except (MatgradError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
         return False
-    return sides == (step.left, step.right) and place(step.before, *sides) is step.after
+    return sides == (step.left, step.right) and placed is step.after and step.assuming == assumed
+
+
+def assumptions(e: Expr) -> tuple[tuple[str, Expr], ...]:
+    """What the differential of a function of the table assumes of its argument, as far as it is not proved."""
+    name = FUNCTIONS[e.op].assumes
+    return ((name, e.args[0]),) if name and not has_property(e.args[0], name) else ()
 
 
 def reason_of(rule: str) -> tuple[str, bool]:

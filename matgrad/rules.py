@@ -144,7 +144,7 @@ _DIFFERENTIAL = (
         "x: vector(n); f: elementwise",
         "d f(t) = f'(t) dt, entry by entry",
         False,
-        f"{_MN8}, sec. 8 (Hadamard chain rule)",
+        "definition of f' (Magnus & Neudecker, ch. 8, sec. 8)",
         "differential",
         (),
     ),
@@ -154,7 +154,7 @@ _DIFFERENTIAL = (
         "x: vector(n); f: elementwise",
         "d f'(t) = f''(t) dt, entry by entry",
         False,
-        f"{_MN8}, sec. 8 (Hadamard chain rule)",
+        "definition of f'' (Magnus & Neudecker, ch. 8, sec. 8)",
         "differential",
         (),
     ),
@@ -184,7 +184,7 @@ _DIFFERENTIAL = (
         "A: matrix(m, n); B: matrix(n, p)",
         "terms without {d} cancel; drop those of higher order in {d}",
         False,
-        "Magnus & Neudecker, ch. 5, sec. 2",
+        "definition of the differential (Magnus & Neudecker, ch. 5, sec. 2)",
         "definition",
         (),
     ),
@@ -193,13 +193,13 @@ _DIFFERENTIAL = (
 _TRACE = (
     Rule(
         "zero",
-        "tr(zeros(n, n)) -> 0",
+        "tr(0*A) -> 0",
         "A: matrix(n, n)",
         "a linear function of zero is zero",
         True,
         "linearity",
         "trace",
-        (),
+        ("tr(0*A) = 0*tr(A) | the trace is linear",),
     ),
     Rule(
         "trace-sum",
@@ -239,7 +239,7 @@ _TRACE = (
         True,
         "linearity",
         "trace",
-        (),
+        ("diag(c*x) = c*diag(x) | entry by entry",),
     ),
     Rule(
         "cyclic",
@@ -296,7 +296,7 @@ _TRACE = (
         True,
         "Matrix Cookbook (2012), eq. 4",
         "trace",
-        (),
+        ("(A*B)' = B'*A' | entry (i, j) of both is the product of row j of A and column i of B",),
     ),
     Rule(
         "hadamard-trace",
@@ -359,7 +359,7 @@ _TRACE = (
         True,
         "linearity",
         "trace",
-        (),
+        ("sum(c*X) = c*sum(X) | distributive law",),
     ),
     Rule(
         "sum-sum",
@@ -369,7 +369,7 @@ _TRACE = (
         False,
         "linearity",
         "trace",
-        (),
+        ("sum(A + B) = sum(A) + sum(B) | the same terms in another order",),
     ),
     Rule(
         "sum-row",
@@ -459,7 +459,7 @@ _TRACE = (
         False,
         "Matrix Cookbook (2012), eq. 73",
         "trace",
-        (),
+        ("X[i,j] = e_i'*(X*e_j) | X e_j is column j of X, and e_iᵀ takes its entry i",),
     ),
     Rule(
         "matrix-column",
@@ -542,7 +542,7 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "vector",
-        (),
+        ("a.*x = diag(a)*x | row i of diag(a) is a_i e_iᵀ",),
     ),
     Rule(
         "diag-swap",
@@ -552,7 +552,10 @@ _VECTOR = (
         False,
         "entry by entry",
         "vector",
-        (),
+        (
+            "diag(x)*b = x.*b | row i of diag(x) is x_i e_iᵀ",
+            "diag(x)*b = diag(b)*x | the same for diag(b) x",
+        ),
     ),
     Rule(
         "hadamard-outer",
@@ -575,7 +578,9 @@ _VECTOR = (
         False,
         "entry by entry",
         "vector",
-        (),
+        (
+            "(A.*(B*diag(x)*C))*z = (B.*(A*diag(z)*C'))*x | entry i of both is the sum over j and k of A_ij B_ik x_k C_kj z_j",
+        ),
     ),
     Rule(
         "diag-outer",
@@ -585,7 +590,7 @@ _VECTOR = (
         False,
         "entry by entry",
         "vector",
-        (),
+        ("diag(x*y') = x.*y | entry (i, i) of x yᵀ is x_i y_i",),
     ),
     Rule(
         "stack-factor",
@@ -608,7 +613,10 @@ _COLLECT = (
         False,
         "linearity",
         "collect",
-        (),
+        (
+            "tr(A*X) + tr(B*X) = tr(A*X + B*X) | the trace is linear",
+            "tr(A*X) + tr(B*X) = tr((A + B)*X) | distributive law",
+        ),
     ),
     Rule(
         "read-off",
@@ -741,7 +749,10 @@ _SIMPLIFY = (
         True,
         "calculus",
         "simplify",
-        (),
+        (
+            "x^a*x^b = exp(a*log(x))*exp(b*log(x)) | definition of the power",
+            "x^a*x^b = exp((a + b)*log(x)) | eˢ eᵗ = eˢ⁺ᵗ",
+        ),
     ),
     Rule(
         "elementwise-powers",
@@ -751,7 +762,10 @@ _SIMPLIFY = (
         True,
         "calculus",
         "simplify",
-        (),
+        (
+            "x.^a.*x.^b = exp(a*log(x)).*exp(b*log(x)) | definition of the power",
+            "x.^a.*x.^b = exp((a + b)*log(x)) | eˢ eᵗ = eˢ⁺ᵗ",
+        ),
     ),
     Rule(
         "square-of-root",
@@ -771,7 +785,7 @@ _SIMPLIFY = (
         False,
         "entry by entry",
         "simplify",
-        (),
+        ("diag(x)*y = x.*y | row i of diag(x) is x_i e_iᵀ",),
     ),
     Rule(
         "dot-ones",
@@ -815,8 +829,8 @@ _SIMPLIFY = (
     ),
     Rule(
         "diag-of-identity",
-        "diag(eye(n)) -> ones(n)",
-        "x: vector(n)",
+        "diag(A) -> ones(n)",
+        "A: identity(n)",
         "diag(I) = 1",
         True,
         "definition",
@@ -871,7 +885,7 @@ _SIMPLIFY = (
         True,
         "Matrix Cookbook (2012), eq. 4",
         "simplify",
-        (),
+        ("B'*A' = (A*B)' | (P Q)ᵀ = Qᵀ Pᵀ",),
     ),
 )
 

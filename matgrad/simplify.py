@@ -79,7 +79,7 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         if e.args[0].op == "sqrt":
             return recorder.apply("square-of-root", e, x=e.args[0].args[0])
     if e.op == "diagonal" and e.args[0].kind == ex.CONST and e.args[0].op == "eye":
-        return recorder.apply("diag-of-identity", e, x=ex.ones(e.shape))
+        return recorder.apply("diag-of-identity", e, A=e.args[0])
     return e
 
 

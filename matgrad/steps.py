@@ -36,3 +36,13 @@ class Line(NamedTuple):
     state: Expr
     steps: tuple[Step, ...]
     reasons: tuple[str, ...]
+
+
+class Check(NamedTuple):
+    """The outcome of a numeric check: `points` tried, `worst_relative_error` among them."""
+
+    ok: bool
+    points: int
+    worst_relative_error: float
+    seed: int
+    undefined: int = 0  # points at which the formula has no value, and the expression has one

@@ -456,3 +456,12 @@ def collect(dy: Expr, terms: list[Expr], recorder: Recorder) -> Expr:
     total = ex.add(*terms)
     recorder.next_line()
     return recorder.run("collect", total, total) if len(terms) > 1 else total
+
+
+def derivative_shape(y: Expr, wrt: Expr) -> ex.Shape:
+    """The shape of a derivative in the mixed layout."""
+    if y.is_scalar:
+        return wrt.shape
+    if wrt.is_scalar:
+        return y.shape
+    return ex.matrix_shape(y.shape.rows, wrt.shape.rows)

@@ -15,6 +15,8 @@ from matgrad import expr as ex
 from matgrad.dims import Dim, dim_atoms, dim_value
 from matgrad.emit.numpy import compiled
 from matgrad.expr import Expr
+from matgrad.steps import Check
+from matgrad.trace_form import derivative_shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,16 +28,6 @@ ATTEMPTS = 40
 
 # Sizes for names of dimensions, in order of appearance; the third point has every size 1.
 _SIZES = ((3, 4, 2, 5, 6), (4, 2, 5, 3, 6), (1, 1, 1, 1, 1), (2, 3, 4, 6, 5), (5, 3, 2, 4, 6))
-
-
-class Check(NamedTuple):
-    """The outcome of a numeric check: `points` tried, `worst_relative_error` among them."""
-
-    ok: bool
-    points: int
-    worst_relative_error: float
-    seed: int
-    undefined: int = 0  # points at which the formula has no value, and the expression has one
 
 
 class Point(NamedTuple):
@@ -217,6 +209,8 @@ def check_derivative(
     """
     import numpy as np
 
+    if derivative.shape != derivative_shape(y, wrt):
+        return Check(False, 1, float("inf"), seed)
     rng = np.random.default_rng(seed)
     variables = ex.variables(y, derivative, wrt)
     functions = unknown_functions(y, derivative)
@@ -350,7 +344,7 @@ def check_lines(
             if values is None:
                 continue
             used += 1
-            scale = max(float(np.max(np.abs(v), initial=0)) for v in values) + 1e-12
+            scale = max(float(np.max(np.abs(v), initial=0)) for v in values) + 1e-5
             for i in range(1, len(values)):
                 a, b = values[i - 1], values[i]
                 same = (
@@ -430,12 +424,3 @@ def _finite(values: list[Any]) -> list[Any] | None:
     import numpy as np
 
     return values if all(np.all(np.isfinite(v)) for v in values) else None
-
-
-def value_text(check: Check) -> str:
-    """The error as a person reads it: `3e-10`."""
-    return (
-        "0"
-        if check.worst_relative_error == 0
-        else f"{check.worst_relative_error:.0e}".replace("e-0", "e-")
-    )

@@ -11,7 +11,7 @@ from matgrad.expr import Expr
 from matgrad.render.text import MARK_END, MARK_START, name_text, render, shape_label, space_text
 from matgrad.rewrite import reason_of
 from matgrad.rules import TABLE as RULES
-from matgrad.steps import DERIVATIVE, Line, Step
+from matgrad.steps import DERIVATIVE, Check, Line, Step
 
 if TYPE_CHECKING:
     from matgrad.derive import Derivation
@@ -203,8 +203,6 @@ def to_ascii(text: str) -> str:
 
 def closing_lines(d: Derivation, style: str) -> list[str]:
     """Assumptions, notes, and the outcome of the numeric check."""
-    from matgrad.verify import Check, value_text
-
     out = []
     for name, e in d.assumptions:
         text = render(e, style)
@@ -281,6 +279,15 @@ def _wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
+def value_text(check: Check) -> str:
+    """The error as a person reads it: `3e-10`."""
+    return (
+        "0"
+        if check.worst_relative_error == 0
+        else f"{check.worst_relative_error:.0e}".replace("e-0", "e-")
+    )
+
+
 # --- LaTeX ----------------------------------------------------------------------------------------------------------------
 
 
@@ -318,7 +325,6 @@ def _statement(step: Step) -> str:
 def json_object(d: Derivation) -> dict[str, Any]:
     """The derivation as one JSON object (see docs/json-schema.json)."""
     from matgrad import __version__
-    from matgrad.verify import Check
 
     variables = {}
     for name, variable in d.typed.variables.items():

@@ -1,0 +1,529 @@
+"""Random well-typed expressions, made of every operation of the function table.
+
+One `Composer` serves two sources of choices: Hypothesis (`expressions`, `problems`), which shrinks what fails, and a
+seeded random number generator (`seeded`), for scripts. A new row of the table takes part without a change here.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import traceback
+from collections.abc import Callable, Collection, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from hypothesis import strategies as st
+
+from matgrad import expr as ex
+from matgrad.derive import Derivation, declarations, verify, verify_lines
+from matgrad.dims import Dim, Poly, dim_add
+from matgrad.errors import CheckFailed, MatgradError, Unsupported
+from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
+from matgrad.functions import TABLE, Function
+from matgrad.render.text import render
+from matgrad.rewrite import Recorder
+from matgrad.shapes import (
+    ARRAY,
+    Declared,
+    Typed,
+    apply_function,
+    declare,
+    kronecker,
+    signature,
+    unknown_function,
+)
+from matgrad.simplify import simplify
+
+T = TypeVar("T")
+
+
+class Pick(Protocol):
+    """One of several things, at random."""
+
+    def __call__(self, items: Sequence[T], /) -> T: ...
+
+
+# Names of every form: letters that mean something elsewhere (T, d, e), digits, subscripts, Greek, whole words.
+LET = (
+    "a: scalar",
+    "t: scalar",
+    "e: scalar",
+    "d: scalar",
+    "β: scalar",
+    "γ_1: scalar",
+    "c2: positive",
+    "x: vector(n)",
+    "x_0: vector(n)",
+    "δ: vector(n)",
+    "w: positive(n)",
+    "y: vector(m)",
+    "v1: vector(m)",
+    "z: vector(p)",
+    "u: vector(3)",
+    "step_size2: vector(n)",
+    "r: row(n)",
+    "A: matrix(m, n)",
+    "W_in: matrix(m, n)",
+    "B: matrix(n, m)",
+    "C: matrix(n, p)",
+    "X: matrix(n, n)",
+    "T: matrix(n, n)",
+    "Σ1: matrix(m, m)",
+    "K: matrix(3, 3)",
+    "S: symmetric(n)",
+    "P: spd(n)",
+    "Q: orthogonal(n)",
+    "D: diagonal(n)",
+    "f: elementwise",
+    "g1: elementwise",
+    "φ: elementwise",
+)
+DECLARED: dict[str, Declared] = declarations(LET)
+LET_OF = {declare(text).name: text for text in LET}
+VARIABLES = [
+    ex.var(d.name, d.shape, d.properties) for d in DECLARED.values() if d.role == "variable"
+]
+# What one differentiates by: a variable without structure.
+FREE = [v for v in VARIABLES if v.shape.kind != ROW and v.data[1] <= {"positive", "nonzero"}]
+UNKNOWN = [d.name for d in DECLARED.values() if d.role == "elementwise"]
+
+# How a size comes apart, for stacks; the first four sizes have variables.
+SIZES: list[Dim] = ["n", "m", "p", 3]
+PARTS: dict[Dim, tuple[Dim, ...]] = {
+    3: (1, 1, 1),
+    dim_add("n", 1): ("n", 1),
+    dim_add("m", "n"): ("m", "n"),
+}
+NUMBERS = ["2", "3", "-1", "1/2", "-2/3", "3/10", "1", "12", "0"]
+POLYNOMIAL = ("transpose", "hadamard", "matpow", "tr", "sum", "diag", "diagonal", "power", "epow")
+EXPONENTS = ["2", "3", "-1", "-2", "1/2", "-1/2", "3/2", "4", "0"]
+
+
+class Composer:
+    """Builds an expression of a given shape; `pick` makes every choice, among functions of the table."""
+
+    def __init__(self, pick: Pick, functions: Collection[str] = TABLE.keys()) -> None:
+        self.pick = pick
+        self.functions = [f for f in TABLE.values() if f.op in functions]
+        self.unknowns = UNKNOWN if len(self.functions) == len(TABLE) else []
+
+    def number(self) -> Expr:
+        return ex.num(Fraction(self.pick(NUMBERS)))
+
+    def shape(self) -> Shape:
+        """A vector, row or matrix shape."""
+        sizes = [*SIZES, *PARTS]
+        kind = self.pick([VECTOR, MATRIX, ROW, VECTOR, MATRIX])
+        if kind == VECTOR:
+            return ex.vector_shape(self.pick(sizes))
+        if kind == ROW:
+            return ex.row_shape(self.pick(sizes))
+        n = self.pick(sizes)
+        return ex.matrix_shape(n, self.pick([n, *sizes]))
+
+    def inner(self) -> Dim:
+        """The size over which a product sums."""
+        return self.pick(SIZES)
+
+    def make(self, shape: Shape, budget: int) -> Expr:
+        """An expression of this shape, of about `budget` levels."""
+        if budget <= 0:
+            return self.leaf(shape)
+        ways: list[Callable[[Shape, int], Expr]] = [
+            self.leaf,
+            self.sum,
+            self.sum,
+            self.scaled,
+            self.product,
+            self.product,
+            self.unknown,
+            self.function,
+            self.function,
+            self.function,
+            self.function,
+            self.block,
+        ]
+        if shape.kind == SCALAR:
+            ways += [self.entry, self.reduced]
+        else:
+            ways += [self.broadcast, self.turned, self.slice]
+        return self.pick(ways)(shape, budget - 1)
+
+    # leaves
+
+    def leaf(self, shape: Shape, budget: int = 0) -> Expr:
+        found = [v for v in VARIABLES if v.shape == shape]
+        found += [ex.transpose(v) for v in VARIABLES if v.shape == ex.transposed_shape(shape)]
+        if shape.kind == SCALAR:
+            x = self.pick([v for v in VARIABLES if v.shape.kind != SCALAR])
+            return self.pick([*found, *found, self.number(), ex.PI, self.entry_of(x)])
+        if shape.kind == MATRIX and shape.rows == shape.cols:
+            found.append(ex.eye(shape.rows))
+        found.append(ex.ones(shape))
+        if PARTS.keys() & {shape.rows, shape.cols}:
+            found.append(self.block(shape, 0))
+        return self.pick(found)
+
+    def entry_of(self, e: Expr, places: Sequence[int | str] = ()) -> Expr:
+        """An entry of a vector, row or matrix."""
+        if e.shape.kind == SCALAR:
+            return e
+        sizes = {VECTOR: [e.shape.rows], ROW: [e.shape.cols]}.get(e.shape.kind, e.shape[1:])
+        return ex.index(e, *(self.pick(places) if places else self.place(n) for n in sizes))
+
+    def place(self, size: Dim) -> int | str:
+        places: list[int | str] = [1, 2, "i", "j"] if size in SIZES else [1, "i"]
+        return self.pick(places)
+
+    # operators
+
+    def sum(self, shape: Shape, budget: int) -> Expr:
+        a, b = self.make(shape, budget), self.make(shape, budget)
+        return ex.add(a, b) if self.pick([True, False]) else ex.sub(a, b)
+
+    def scaled(self, shape: Shape, budget: int) -> Expr:
+        e = self.make(shape, budget)
+        c = self.number() if self.pick([True, False]) else self.make(ex.SCALAR_SHAPE, budget)
+        if self.pick([True, False]) or ex.is_zero(c):
+            return ex.mul(c, e)
+        return ex.mul(e, ex.power(c, ex.num(-1)))
+
+    def product(self, shape: Shape, budget: int) -> Expr:
+        n = self.inner()
+        if shape.kind == SCALAR:
+            if self.pick([True, False]):
+                return ex.mul(self.make(shape, budget), self.make(shape, budget))
+            left, right = ex.row_shape(n), ex.vector_shape(n)
+        elif shape.kind == VECTOR:
+            left, right = ex.matrix_shape(shape.rows, n), ex.vector_shape(n)
+        elif shape.kind == ROW:
+            left, right = ex.row_shape(n), ex.matrix_shape(n, shape.cols)
+        elif self.pick([True, True, False]):
+            left, right = ex.matrix_shape(shape.rows, n), ex.matrix_shape(n, shape.cols)
+        else:
+            left, right = ex.vector_shape(shape.rows), ex.row_shape(shape.cols)
+        a = self.make(left, budget)
+        if right.kind == VECTOR and self.pick([False, False, False, True]) and _has_size(a):
+            return ex.mul(a, ex.basis(self.place(n), n))
+        return ex.mul(a, self.make(right, budget))
+
+    def turned(self, shape: Shape, budget: int) -> Expr:
+        return ex.transpose(self.make(ex.transposed_shape(shape), budget))
+
+    def broadcast(self, shape: Shape, budget: int) -> Expr:
+        c, e = self.make(ex.SCALAR_SHAPE, budget), self.make(shape, budget)
+        ways: list[Callable[[], Expr]] = [
+            lambda: ex.add(ex.mul(c, ex.ones(shape)), e),
+            lambda: ex.sub(e, ex.mul(c, ex.ones(shape))),
+            lambda: ex.hadamard(c, e),
+            lambda: ex.hadamard(c, ex.epower(e, ex.num(-1))),
+        ]
+        return self.pick(ways)()
+
+    def entry(self, shape: Shape, budget: int) -> Expr:
+        return self.entry_of(self.make(self.shape(), budget))
+
+    def slice(self, shape: Shape, budget: int) -> Expr:
+        """A column or a row of a matrix; other shapes have none."""
+        n = self.inner()
+        if shape.kind == VECTOR:
+            return ex.index(self.make(ex.matrix_shape(shape.rows, n), budget), None, self.place(n))
+        if shape.kind == ROW:
+            return ex.index(self.make(ex.matrix_shape(n, shape.cols), budget), self.place(n), None)
+        return self.product(shape, budget)
+
+    def block(self, shape: Shape, budget: int) -> Expr:
+        """A stack, where a size comes apart."""
+        rows = PARTS.get(shape.rows, (shape.rows,))
+        cols = PARTS.get(shape.cols, (shape.cols,))
+        if len(rows) * len(cols) == 1:
+            return self.make(shape, budget)
+        blocks = tuple(self.make(_block_shape(r, c), budget) for r in rows for c in cols)
+        return ex.stack(blocks, len(cols))
+
+    # functions
+
+    def unknown(self, shape: Shape, budget: int) -> Expr:
+        e = self.make(shape, budget)
+        return self.make_unknown(e) if self.unknowns else ex.neg(e)
+
+    def make_unknown(self, e: Expr) -> Expr:
+        """An unknown function of each entry, or a derivative of it."""
+        return unknown_function(self.pick(self.unknowns), self.pick([0, 0, 1]), e)
+
+    def function(self, shape: Shape, budget: int) -> Expr:
+        """A function of the table whose value can have this shape."""
+        fitting = [(f, d) for f in self.functions if (d := _sizes_for(f, shape)) is not None]
+        return self.applied(*self.pick(fitting), shape, budget)
+
+    def reduced(self, shape: Shape, budget: int) -> Expr:
+        """A scalar made of a function whose value's size is computed (`vec`, `kron`), if the table has any."""
+        odd = [f for f in self.functions if _has_computed_size(f)]
+        if not odd:
+            return self.function(shape, budget)
+        e = self.applied(self.pick(odd), {}, shape, budget)
+        sums = [f for f in TABLE.values() if f.op in ("sum", "norm1", "norminf")]
+        ways: list[Callable[[], Expr]] = [
+            lambda: apply(self.pick(sums), (e,)),
+            lambda: apply(TABLE["sum"], (self.make_unknown(e),)),
+            lambda: self.entry_of(e, (1,)),
+            lambda: apply(TABLE["sum"], (ex.hadamard(e, e),)),
+        ]
+        return self.pick(ways)()
+
+    def applied(self, function: Function, sizes: dict[Dim, Dim], shape: Shape, budget: int) -> Expr:
+        """A function of the table, on random arguments in its domain (most often)."""
+        args: list[Expr] = []
+        for name, wanted in signature(function.op).parameters:
+            if function.op == "matpow" and name == "k":
+                args.append(ex.num(self.pick([2, 3, -2, 4])))
+            elif name == "k" and wanted.kind == SCALAR:
+                args.append(ex.num(self.pick([1, 2, 0])))
+            elif function.op in ("power", "epow") and name == "y":
+                args.append(self.exponent(shape, budget))
+            else:
+                args.append(self.make(self.instance(wanted, function, shape, sizes), budget))
+        if function.domain != "any" and not (args[1:] and ex.integer(args[1]) is not None):
+            args[-1 if function.op == "polygamma" else 0] = self.within(
+                function.domain, args[-1 if function.op == "polygamma" else 0]
+            )
+        if function.op == "power" and ex.is_zero(args[0]):
+            return args[0]
+        return apply(function, tuple(args))
+
+    def instance(
+        self, wanted: Shape, function: Function, shape: Shape, sizes: dict[Dim, Dim]
+    ) -> Shape:
+        """The shape of an argument; sizes that the value leaves open are chosen here."""
+        if wanted.kind == ARRAY:
+            return shape if signature(function.op).result.kind == ARRAY else self.shape()
+        for dim in (wanted.rows, wanted.cols):
+            if isinstance(dim, str) and dim not in sizes:
+                sizes[dim] = self.pick([*SIZES, *PARTS])
+        return Shape(
+            wanted.kind, sizes.get(wanted.rows, wanted.rows), sizes.get(wanted.cols, wanted.cols)
+        )
+
+    def exponent(self, shape: Shape, budget: int) -> Expr:
+        way = self.pick(["number", "number", "number", "scalar", "same"])
+        if way == "number":
+            return ex.num(Fraction(self.pick(EXPONENTS)))
+        return self.make(ex.SCALAR_SHAPE if way == "scalar" else shape, budget)
+
+    def within(self, domain: str, e: Expr) -> Expr:
+        """An expression near e in the domain of a function (and sometimes e itself)."""
+        if self.pick([True, False, False]) or ex.is_zero(e):
+            return e
+        if domain == "positive":
+            return self.pick(
+                [
+                    apply(TABLE["exp"], (e,)),
+                    ex.add(ex.epower(e, ex.num(2)), ex.ones(e.shape)),
+                ]
+            )
+        if domain in ("spd", "invertible") and e.shape.kind == MATRIX:
+            return ex.add(ex.mul(e, ex.transpose(e)), ex.eye(e.shape.rows))
+        if domain == "unit":
+            return apply(TABLE["tanh"], (e,))
+        if domain == "above_one":
+            squares = ex.epower(e, ex.num(2))
+            return ex.add(squares, ex.mul(ex.num(2), ex.ones(e.shape)))
+        return e
+
+
+def _block_shape(rows: Dim, cols: Dim) -> Shape:
+    if cols == 1:
+        return ex.SCALAR_SHAPE if rows == 1 else ex.vector_shape(rows)
+    return ex.row_shape(cols) if rows == 1 else ex.matrix_shape(rows, cols)
+
+
+def _has_size(e: Expr) -> bool:
+    """Whether the text of e says how large it is."""
+    return bool(ex.variables(e))
+
+
+def _sizes_for(function: Function, shape: Shape) -> dict[Dim, Dim] | None:
+    """The sizes in a function's signature that give its value this shape, or None."""
+    sig = signature(function.op)
+    if sig.result.kind == ARRAY:
+        return {}
+    if sig.result.kind != shape.kind:
+        return None
+    sizes: dict[Dim, Dim] = {}
+    for dim, actual in ((sig.result.rows, shape.rows), (sig.result.cols, shape.cols)):
+        if isinstance(dim, str):
+            if sizes.setdefault(dim, actual) != actual:
+                return None
+        elif dim != actual:
+            return None
+    return sizes
+
+
+def _has_computed_size(function: Function) -> bool:
+    """Whether the value's size is a product or a sum of the arguments' sizes."""
+    return any(isinstance(dim, Poly) for dim in signature(function.op).result[1:])
+
+
+def apply(function: Function, args: tuple[Expr, ...]) -> Expr:
+    """A function of the table, applied as the language applies it."""
+    operators: dict[str, Callable[..., Expr]] = {
+        "transpose": ex.transpose,
+        "inv": ex.inverse,
+        "matpow": ex.power,
+        "power": ex.power,
+        "epow": ex.epower,
+        "hadamard": ex.hadamard,
+    }
+    if function.op in operators:
+        return operators[function.op](*args)
+    if function.op == "kron":
+        return kronecker(*args)
+    name, _, direction = function.op.partition(":")
+    if direction.isdigit():
+        return apply_function(name, (*args, ex.num(int(direction))), int(direction))
+    return apply_function(function.names[0] if function.names else name, args)
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+class Problem(NamedTuple):
+    """An expression, and the variable to differentiate it by."""
+
+    expr: Expr
+    wrt: Expr
+
+    def __repr__(self) -> str:
+        return f"{command(self.expr, self.wrt)} --wrt {self.wrt.data[0]}"
+
+
+def any_shape(pick: Pick) -> Shape:
+    """A shape, most often a scalar's."""
+    return ex.SCALAR_SHAPE if pick([True, True, False]) else Composer(pick).shape()
+
+
+def expression(pick: Pick, budget: int) -> Expr:
+    """An expression of any shape."""
+    return Composer(pick).make(any_shape(pick), budget)
+
+
+def problem(pick: Pick, budget: int, functions: Collection[str] = TABLE.keys()) -> Problem:
+    """A derivative of the kinds that are written: by a scalar; of a scalar; of a vector by a vector."""
+    scalars = [v for v in FREE if v.shape.kind == SCALAR]
+    vectors = [v for v in FREE if v.shape.kind == VECTOR]
+    way = pick(["scalar", "scalar", "vector", "by scalar"])
+    compose = Composer(pick, functions)
+    if way == "scalar":
+        e, allowed = compose.make(ex.SCALAR_SHAPE, budget), FREE
+    elif way == "vector":
+        e, allowed = compose.make(ex.vector_shape(pick([*SIZES, *PARTS])), budget), vectors
+    else:
+        e, allowed = compose.make(compose.shape(), budget), scalars
+    present = [v for v in ex.variables(e) if v in allowed]
+    wrt = pick(present or allowed)
+    if not present and pick([True] * 9 + [False]):
+        e = ex.mul(e, wrt if wrt.is_scalar else compose.entry_of(wrt))
+    return Problem(e, wrt)
+
+
+def _drawing(draw: Any) -> Pick:
+    def pick(items: Sequence[T], /) -> T:
+        found: T = items[draw(st.integers(0, len(items) - 1))]
+        return found
+
+    return pick
+
+
+@st.composite
+def expressions(draw: Any, budget: int = 3) -> Expr:
+    """Hypothesis: expressions of any shape."""
+    return expression(_drawing(draw), draw(st.integers(0, budget)))
+
+
+@st.composite
+def problems(draw: Any, budget: int = 3, functions: Collection[str] = TABLE.keys()) -> Problem:
+    """Hypothesis: an expression and the variable to differentiate it by."""
+    return problem(_drawing(draw), draw(st.integers(0, budget)), functions)
+
+
+def seeded(seed: int) -> Pick:
+    """The choices of a random number generator."""
+    generator = random.Random(seed)
+
+    def pick(items: Sequence[T], /) -> T:
+        return items[generator.randrange(len(items))]
+
+    return pick
+
+
+# --- what is expected of a derivative ---------------------------------------------------------------------------------
+
+
+def lets(*roots: Expr) -> list[str]:
+    """The declarations of what stands in expressions."""
+    names = [v.data[0] for v in ex.variables(*roots)]
+    names += [e.data[1] for e in ex.postorder(*roots) if e.kind == ex.CALL and e.op == "apply"]
+    return [LET_OF[name] for name in dict.fromkeys(names)]
+
+
+def command(*roots: Expr) -> str:
+    """The first expression as one types it, with the declarations of what stands in all of them."""
+    return " ".join([f'"{render(roots[0])}"', *(f'--let "{text}"' for text in lets(*roots))])
+
+
+def typed(e: Expr, wrt: Expr) -> Typed:
+    """What reading the text of e would give."""
+    values = {v.data[0]: v for v in ex.variables(e, wrt)}
+    return Typed(e, values, (), (), (), render(e))
+
+
+class Outcome(NamedTuple):
+    """`kind` is ok, unsupported, unchecked, wrong or crash; `reason` says more."""
+
+    kind: str
+    reason: str
+
+
+def examine(found: Problem, definition: bool = False) -> Outcome:
+    """Differentiate and hold the result against everything that is promised of it."""
+    try:
+        derivation = Derivation(typed(found.expr, found.wrt), found.wrt, "mixed", definition)
+        verify(derivation)
+    except Unsupported as refusal:
+        return Outcome("unsupported", refusal.message)
+    except CheckFailed as wrong:
+        return Outcome("wrong", "check: " + re.sub(r"by \S+ at", "by far at", wrong.message))
+    except Exception as crash:  # whatever it is, it is a finding
+        return Outcome("crash", _summary(crash))
+    try:
+        return _promises(derivation)
+    except MatgradError as wrong:
+        return Outcome("wrong", f"replay: {wrong.message}")
+    except Exception as crash:
+        return Outcome("crash", f"afterwards: {_summary(crash)}")
+
+
+def _summary(crash: Exception) -> str:
+    frame = traceback.extract_tb(crash.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.name}"
+    return f"{type(crash).__name__} in {where}: {str(crash)[:60]}"
+
+
+def _promises(derivation: Derivation) -> Outcome:
+    answer = derivation.mixed
+    if derivation.replay() is not answer:
+        return Outcome("wrong", "replay: another derivative comes out")
+    first = [s for s in derivation.steps if s.rule == "read-off"]
+    if first and ex.cost(answer) > ex.cost(first[-1].after):
+        return Outcome("wrong", "simplify: the derivative read off was shorter")
+    again = simplify(answer, Recorder((derivation.wrt,)))
+    if ex.cost(again) < ex.cost(answer):
+        return Outcome("wrong", "simplify: a second run makes it shorter")
+    assert derivation.check is not None
+    if not derivation.check.points:
+        return Outcome("unchecked", "no random point could be used")
+    if not all(verify_lines(derivation)):
+        return Outcome("wrong", "lines: one is not equal to the line above it")
+    return Outcome("ok", "")

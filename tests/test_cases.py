@@ -1,0 +1,169 @@
+"""The worked examples of tests/cases/*.md: matgrad's answers against the formulas of the books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from literate import CASES, Statement, pages, statements
+
+from matgrad.derive import Derivation, diff
+from matgrad.dims import dim_text
+from matgrad.expr import Expr
+from matgrad.render.text import render
+from matgrad.shapes import Declared, Typed, read
+from matgrad.verify import POINTS, check_derivative
+
+ALL = [statement for page in pages() for statement in statements(page)]
+every_statement = pytest.mark.parametrize("statement", ALL, ids=[s.name for s in ALL])
+
+_FOUND: dict[Statement, Derivation] = {}
+
+
+def derivation(statement: Statement) -> Derivation:
+    """The derivation of a statement, made once."""
+    if statement not in _FOUND:
+        _FOUND[statement] = diff(statement.expression, statement.wrt, list(statement.let))
+    return _FOUND[statement]
+
+
+def declarations_of(typed: Typed) -> dict[str, Declared]:
+    """The variables of an expression, as declarations with the sizes that were found."""
+    declared = {
+        name: Declared(name, variable.shape, tuple(variable.data[1]), "variable")
+        for name, variable in typed.variables.items()
+    }
+    for name in typed.functions:
+        declared[name] = Declared(name, typed.expr.shape, (), "elementwise")
+    return declared
+
+
+def read_again(text: str, d: Derivation) -> Expr:
+    """An expression in the variables of a derivation, of the shape of the derivative (I and e_i ask for one)."""
+    shape = d.derivative.shape
+    if shape.kind != "scalar":
+        sizes = (shape.rows,) if shape.kind == "vector" else (shape.rows, shape.cols)
+        text = f"zeros({', '.join(map(dim_text, sizes))}) + ({text})"
+    return read(text, declarations_of(d.typed)).expr
+
+
+@every_statement
+def test_answer_is_checked(statement: Statement) -> None:
+    check = derivation(statement).check
+    assert check is not None
+    assert check.ok
+    assert check.points == POINTS == 5
+
+
+@every_statement
+def test_answer_is_that_of_the_book(statement: Statement) -> None:
+    d = derivation(statement)
+    claim = read_again(statement.claim, d)
+    assert claim.shape == d.derivative.shape
+    found = check_derivative(d.expression, claim, d.wrt, 1, d.assumptions)
+    assert found.ok, f"matgrad finds {d}, off by {found.worst_relative_error:.1e}"
+    assert found.points == POINTS
+
+
+@every_statement
+def test_steps_lead_to_the_answer(statement: Statement) -> None:
+    d = derivation(statement)
+    assert d.replay() is d.mixed
+    assert d.mixed is d.derivative
+
+
+@every_statement
+def test_answer_is_read_back(statement: Statement) -> None:
+    d = derivation(statement)
+    for style in ("matgrad", "ascii", "unicode"):
+        assert read_again(render(d.derivative, style), d) is d.derivative
+
+
+# --- the pages themselves -----------------------------------------------------------------------------------------------
+
+
+class Page(NamedTuple):
+    """How many statements a page has at least."""
+
+    name: str
+    least: int
+
+
+PAGES = [
+    Page("01-seeds", 14),
+    Page("02-scalars", 40),
+    Page("03-vectors", 40),
+    Page("04-traces", 30),
+    Page("05-inverses-determinants", 30),
+    Page("06-elementwise", 30),
+    Page("07-jacobians", 50),
+    Page("08-cookbook", 60),
+]
+
+
+def test_pages() -> None:
+    assert [page.stem for page in pages()] == [page.name for page in PAGES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_pages_are_full(page: Page) -> None:
+    assert sum(s.path.stem == page.name for s in ALL) >= page.least
+
+
+def test_the_cookbook_names_its_equations() -> None:
+    comments = [s.comment for s in ALL if s.path.stem == "08-cookbook"]
+    assert all(comment.startswith("(") for comment in comments)
+    assert len({comment.partition(")")[0] for comment in comments}) >= 40
+
+
+def test_a_wrong_formula_is_caught() -> None:
+    """The comparison can fail: one transpose too few, off by a factor, off by a sign, one term missing."""
+    d = diff("tr(X*B*X')", "X")
+    for claim in ("X*(B - B')", "2*X*(B + B')", "-X*(B + B')", "X*B", "2*X*B"):
+        assert not check_derivative(d.expression, read_again(claim, d), d.wrt).ok
+
+
+# --- the reader ---------------------------------------------------------------------------------------------------------
+
+
+def test_reader(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "prose: diff x wrt x = 1\n"
+        "```matgrad\n"
+        "let S: symmetric(n)   # square\n"
+        "\n"
+        "# a remark\n"
+        "diff x'S x wrt x = 2 S x   # (81)\n"
+        "let S: matrix(n, n)\n"
+        "let f: elementwise\n"
+        "```\n"
+        "```python\n"
+        "diff = 3\n"
+        "```\n"
+        "```matgrad\n"
+        "diff f(x'S x)  wrt  x  =  f'(x'S x) (S + S') x\n"
+        "```\n",
+        encoding="utf-8",
+    )
+    first, second = statements(page)
+    assert first == Statement(page, 6, ("S: symmetric(n)",), "x'S x", "x", "2 S x", "(81)")
+    assert second.line == 14
+    assert second.let == ("S: matrix(n, n)", "f: elementwise")
+    assert (second.expression, second.claim) == ("f(x'S x)", "f'(x'S x) (S + S') x")
+    assert second.name == "page:14"
+
+
+@pytest.mark.parametrize(
+    "line", ["dif x wrt x = 1", "diff x = 1", "diff x wrt x", "let S", "x'x", "diff x wrt x 1"]
+)
+def test_reader_refuses(line: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"```matgrad\n{line}\n```\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"page\.md:2: neither"):
+        list(statements(page))
+
+
+def test_cases_are_beside_the_tests() -> None:
+    assert CASES.is_dir()
