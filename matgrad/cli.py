@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,32 @@ class Cli(click.Group):
     """The group of commands; every error leaves with its own exit code and without a traceback."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run, and turn what goes wrong into a message on standard error."""
+        """Run, and turn what goes wrong with the arguments into a message on standard error."""
+        arguments = list(kwargs.get("args") or (args[0] if args and args[0] else sys.argv[1:]))
+        kwargs["standalone_mode"] = False
         try:
-            return super().main(*args, **kwargs)
+            result = super().main(*args, **kwargs)
+        except click.exceptions.NoArgsIsHelpError as problem:
+            click.echo(problem.format_message())
+            sys.exit(2)
+        except click.UsageError as problem:
+            command = problem.ctx.command_path if problem.ctx else "matgrad"
+            help = f"`{command} --help` shows what there is"
+            error = UsageError(problem.format_message().rstrip("."), help=help)
+            sys.exit(fail(error, wants_json(arguments)))
+        except click.Abort:
+            sys.exit(130)
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(0)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+def wants_json(arguments: list[str]) -> bool:
+    """Whether arguments that could not be understood ask for JSON."""
+    return "--to=json" in arguments or any(
+        pair == ("--to", "json") for pair in itertools.pairwise(arguments)
+    )
 
 
 def use_unicode(stream: Any) -> bool:
@@ -60,7 +81,7 @@ def fail(problem: MatgradError, as_json: bool = False) -> int:
     if use_colour(sys.stderr):
         head, _, rest = text.partition("\n")
         text = click.style(head, fg="red", bold=True) + ("\n" + rest if rest else "")
-    click.echo(text, err=True)
+    click.echo(text, err=True, color=use_colour(sys.stderr))
     return problem.code
 
 
@@ -77,7 +98,7 @@ def read_text(text: str) -> str:
         return text
     raw = sys.stdin.buffer.read(2_000_000)
     try:
-        return raw.decode("utf-8").strip()
+        return raw.decode("utf-8-sig").strip()
     except UnicodeDecodeError as problem:
         raise SyntaxProblem(
             f"standard input is not UTF-8 (byte {problem.start + 1})",
@@ -92,8 +113,13 @@ def read_declarations(let: tuple[str, ...], let_file: str | None) -> list[str]:
         try:
             with open(let_file, encoding="utf-8") as file:
                 content = file.read()
-        except (OSError, UnicodeDecodeError) as problem:
-            raise UsageError(f"the file of declarations cannot be read: {problem}") from None
+        except OSError as problem:
+            raise UsageError(
+                f"`{let_file}` cannot be read: {(problem.strerror or 'no reason given').lower()}",
+                help="`--let-file` takes the name of a text file with one declaration a line",
+            ) from None
+        except UnicodeDecodeError:
+            raise UsageError(f"`{let_file}` is not UTF-8", help="save it as UTF-8") from None
         for line in content.splitlines():
             line = line.partition("#")[0].strip()
             if line:
@@ -138,7 +164,10 @@ def show(text: str, output: str | None) -> None:
             with open(output, "w", encoding="utf-8") as file:
                 file.write(plain + "\n")
         except OSError as problem:
-            raise UsageError(f"`{output}` cannot be written: {problem.strerror}") from None
+            raise UsageError(
+                f"`{output}` cannot be written: {(problem.strerror or 'no reason given').lower()}",
+                help="`-o` takes the name of a file in a folder that exists",
+            ) from None
         return
     if use_colour(sys.stdout) and text is not plain:
         _show_colour(text)
@@ -234,7 +263,7 @@ def main() -> None:
 @click.option("--seed", type=int, default=0, metavar="N", help="Seed of the random points.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0.1),
+    type=click.FloatRange(min=0, min_open=True),
     default=30.0,
     metavar="SECONDS",
     help="Give up after this long.",

@@ -22,7 +22,7 @@ MAX_WRITTEN = 200_000  # symbols of an answer that is written out
 class Derivation:
     """A derivative and how it was found.
 
-    `expression` is y, `wrt` the variable, `derivative` the answer in `layout`, `steps` each rule that was applied,
+    `expression` is what was differentiated (y, or a derivative of y, for which see `inner`), `wrt` the variable, `derivative` the answer in `layout`, `steps` each rule that was applied,
     `check` the outcome of the numeric check (None if it was not asked for), `notes` what was assumed.
     """
 
@@ -32,10 +32,11 @@ class Derivation:
         wrt: Expr,
         layout: str = "mixed",
         definition: bool = False,
-        order: int = 1,
+        inner: Derivation | None = None,
     ) -> None:
         self.typed = typed
-        self.order = order
+        self.inner = inner  # the derivation that found the expression, which is a derivative itself
+        self.order: int = inner.order + 1 if inner else 1
         self.expression = typed.expr
         self.wrt = wrt
         self.layout = layout
@@ -115,6 +116,8 @@ class Derivation:
         factor, _, _ = split_term(total, recorder.depends)
         if factor.kind == ex.ADD and factor in ex.postorder(total):
             total = ex.substitute(total, {factor: simplify_sum(factor, recorder)})
+            if not recorder.depends(total):
+                total = recorder.run("zero", total, total)
         if ex.is_zero(total):
             return total, ex.zeros(derivative_shape(y, wrt))
         recorder.enter(DERIVATIVE)
@@ -144,7 +147,7 @@ class Derivation:
 def diff(
     text: str,
     wrt: str | None = None,
-    let: list[str] | tuple[str, ...] = (),
+    let: str | list[str] | tuple[str, ...] = (),
     layout: str = "mixed",
     order: int = 1,
     check: bool = True,
@@ -166,21 +169,22 @@ def diff(
     declared = declarations(let)
     typed = read(text, declared)
     variable = find_variable(typed, wrt)
+    inner: Derivation | None = None
     for _ in range(order - 1):
-        inner = Derivation(typed, variable, "mixed", from_definition)
+        inner = Derivation(typed, variable, "mixed", from_definition, inner)
         if check:
             verify(inner, seed)
-        typed = typed._replace(expr=inner.derivative)
-    derivation = Derivation(typed, variable, layout, from_definition, order)
+        typed = typed._replace(expr=inner.derivative, notes=())
+    derivation = Derivation(typed, variable, layout, from_definition, inner)
     if check:
         verify(derivation, seed)
     return derivation
 
 
-def declarations(let: list[str] | tuple[str, ...]) -> dict[str, Declared]:
+def declarations(let: str | list[str] | tuple[str, ...]) -> dict[str, Declared]:
     """The declarations of several `--let` texts, by name."""
     declared: dict[str, Declared] = {}
-    for text in let:
+    for text in [let] if isinstance(let, str) else let:
         d = declare(text)
         if d.name in declared:
             raise NameProblem(
@@ -199,11 +203,15 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
         if len(names) == 1:
             return typed.variables[names[0]]
         if not names:
-            raise UsageError("there is no variable in the expression")
+            raise UsageError(
+                "there is no variable in the expression", help="every derivative of it is zero"
+            )
         raise UsageError(
             f"which variable? The expression has {', '.join(names)}", help=f"add `--wrt {names[0]}`"
         )
     name = canonical_name(wrt.strip())
+    if not name:
+        raise NameProblem("`--wrt` names no variable", help="write `--wrt X`")
     if name not in typed.variables:
         known = f"it has {', '.join(names)}" if names else "it has no variables"
         raise NameProblem(f"the variable `{wrt}` is not in the expression", help=known)
@@ -240,7 +248,7 @@ def in_layout(mixed: Expr, y: Expr, wrt: Expr, layout: str) -> Expr:
 
     gradient = y.is_scalar
     if (layout == "denominator" and not gradient) or (layout == "numerator" and gradient):
-        return push_transposes(ex.transpose(mixed))
+        return simplify(push_transposes(ex.transpose(mixed)), Recorder((wrt,)))
     return mixed
 
 
@@ -251,9 +259,8 @@ def verify_lines(derivation: Derivation, seed: int = 0) -> list[bool]:
     shown = derivation.lines(full=True)
     first = [line.state for line in shown if line.phase != DERIVATIVE]
     last = [line.state for line in shown if line.phase == DERIVATIVE]
-    marks = check_lines([derivation.start, *first], derivation.wrt, seed, derivation.assumptions)[
-        1:
-    ]
+    marks = check_lines([derivation.start, *first], derivation.wrt, seed, derivation.assumptions)
+    marks = marks[1:]
     if last:
         # The derivative read off was compared with finite differences; the lines below it are compared with it.
         marks += check_lines(

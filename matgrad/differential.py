@@ -6,7 +6,14 @@ from matgrad import expr as ex
 from matgrad.errors import Unsupported
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
-from matgrad.rewrite import LINEAR, PROCEDURES, Recorder, Replay, not_polynomial
+from matgrad.rewrite import (
+    LINEAR,
+    PROCEDURES,
+    Recorder,
+    Replay,
+    not_polynomial,
+    terms_by_degree,
+)
 from matgrad.steps import DIFFERENTIAL
 
 
@@ -60,9 +67,11 @@ def expand_by_definition(y: Expr, recorder: Recorder) -> tuple[Expr | None, str]
     if obstacle is not None:
         return None, f"is not a polynomial in the variable, because of `{function_name(obstacle)}`"
     start = ex.diff(y)
+    if y.kind == ex.VAR:
+        return start, ""  # y(x + dx) - y(x) is dx
     change = PROCEDURES["definition"](start, recorder.depends)
     expanded = PROCEDURES["multiply-out"](change, recorder.depends)
-    if expanded is change and change.kind == ex.ADD and len(ex.postorder(change)) > 60:
+    if terms_by_degree(change) is None or terms_by_degree(expanded) is None:
         return None, "has too many terms when multiplied out"
     recorder.run("definition", start, start)
     recorder.next_line()

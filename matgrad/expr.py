@@ -20,8 +20,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from matgrad.dims import Dim, dim_add, dim_text
-from matgrad.errors import InternalError, LimitProblem
+from matgrad.dims import Dim, Poly, dim_add, dim_text
+from matgrad.errors import InternalError, LimitProblem, ShapeProblem
 
 SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
 
@@ -37,7 +37,7 @@ INDEX = "index"  # data: one or two of int | str | None (None is `:`)
 SUM = "sum_over"  # data: (index name, first, last); args: (the summand,)
 DIFF = "diff"  # args: (N,): the differential d(N)
 
-MAX_NUMBER_BITS = 4096
+MAX_NUMBER_BITS = 1000  # what a float can hold
 
 
 class Shape(NamedTuple):
@@ -150,11 +150,18 @@ def make(kind: str, data: Any, args: tuple[Expr, ...], shape: Shape) -> Expr:
 ONE_F = Fraction(1)
 
 
+def _too_large() -> LimitProblem:
+    return LimitProblem(
+        f"a number is larger than 2^{MAX_NUMBER_BITS}",
+        help="write it as a named scalar, such as `c`, and give it a value later",
+    )
+
+
 def num(value: int | Fraction) -> Expr:
     """A number, exact."""
     value = Fraction(value)
     if value.numerator.bit_length() + value.denominator.bit_length() > MAX_NUMBER_BITS:
-        raise LimitProblem(f"a number of more than {MAX_NUMBER_BITS} bits")
+        raise _too_large()
     return make(NUM, value, (), SCALAR_SHAPE)
 
 
@@ -190,8 +197,14 @@ PI = make(CONST, ("pi",), (), SCALAR_SHAPE)
 
 
 def size(n: Dim) -> Expr:
-    """A dimension as a number."""
-    return num(n) if isinstance(n, int) else make(CONST, ("size", n), (), SCALAR_SHAPE)
+    """A dimension as a number: sums and products of names are written out."""
+    if isinstance(n, int):
+        return num(n)
+    if isinstance(n, Poly):
+        return add(
+            *(mul(num(count), *(size(a) for a in monomial)) for monomial, count in n.terms.items())
+        )
+    return make(CONST, ("size", n), (), SCALAR_SHAPE)
 
 
 def index_value(name: str) -> Expr:
@@ -300,7 +313,7 @@ def mul(*factors: Expr) -> Expr:
     if zero or coefficient == 0:
         return zeros(shape)
     if coefficient.numerator.bit_length() + coefficient.denominator.bit_length() > MAX_NUMBER_BITS:
-        raise LimitProblem(f"a number of more than {MAX_NUMBER_BITS} bits")
+        raise _too_large()
     if not scalars and not chain:
         return num(coefficient)
     if coefficient == 1 and len(scalars) + len(chain) == 1:
@@ -393,10 +406,12 @@ def power(base: Expr, exponent: Expr) -> Expr:
     if k == 0:
         return ONE
     if k is not None:
-        if base.kind == NUM and (base.data or k > 0):
+        if base is ZERO and k < 0:
+            raise ShapeProblem("division by zero", help="zero stands below a fraction line")
+        if base.kind == NUM:
             bits = max(base.data.numerator.bit_length(), base.data.denominator.bit_length())
             if base.data not in (0, 1, -1) and bits * abs(k) > MAX_NUMBER_BITS:
-                raise LimitProblem(f"a number of more than {MAX_NUMBER_BITS} bits")
+                raise _too_large()
             return num(base.data**k if abs(base.data) != 1 else base.data ** (abs(k) % 2 or 2))
         if base.kind == MUL and (base.data[0] != 1 or len(base.scalars) + bool(base.chain) > 1):
             parts = [power(num(base.data[0]), exponent)]
@@ -636,5 +651,7 @@ def _own_cost(e: Expr) -> int:
         if e.op == "hadamard":
             return below + len(e.args) - 1 + sum(a.kind in (ADD, MUL) for a in e.args)
         brackets = e.args[0].kind in (ADD, MUL)
+        if e.op in ("power", "matpow", "epow"):
+            return below + brackets + (e.args[1].kind != NUM)
         return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
     return below + 1

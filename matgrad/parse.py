@@ -287,9 +287,14 @@ def _letters(text: str, name: str, declared: Collection[str]) -> list[str] | Non
 
 
 def _bad_character(text: str, at: int) -> SyntaxProblem:
+    import unicodedata
+
     character = text[at] if at < len(text) else ""
-    shown = character if character.isprintable() else f"U+{ord(character):04X}" if character else ""
-    message = f"`{shown}` is not a character of the language"
+    code = f"U+{ord(character):04X}" if character else ""
+    combining = bool(unicodedata.combining(character))
+    visible = character.isprintable() and not combining and unicodedata.category(character) != "Cf"
+    message = f"`{character if visible else code}` is not a character of the language"
+    start = at - 1 if combining and at else at  # an accent is marked with its letter
     hints = {
         "$": "leave out the dollar signs",
         "#": "a comment is allowed in files only",
@@ -299,9 +304,14 @@ def _bad_character(text: str, at: int) -> SyntaxProblem:
         "`": "write a transpose as `'`",
         "!": "matgrad has no factorial; `gamma(n + 1)` is one",
     }
-    return SyntaxProblem(
-        message, (Mark(at, at + 1, "not understood"),), hints.get(character, ""), text
-    )
+    help = hints.get(character, "")
+    if not help and combining:
+        help = "write the letter without the accent, or with a subscript: `x_hat`"
+    elif not help:
+        help = (
+            "names are Latin or Greek letters with digits or a subscript; leave this character out"
+        )
+    return SyntaxProblem(message, (Mark(start, at + 1, "not understood"),), help, text)
 
 
 _WORDS = {
@@ -420,6 +430,26 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             "an equation stands where an expression was expected",
             (mark,),
             "give the side that is to be differentiated",
+            text,
+        )
+    if (
+        token.type == "COMMA"
+        and previous is not None
+        and previous.type == "NUMBER"
+        and at + 1 < len(tokens)
+        and tokens[at + 1].type == "NUMBER"
+    ):
+        return SyntaxProblem(
+            "a decimal fraction has a point, not a comma",
+            (mark,),
+            f"write `{_shown(text, previous)}.{_shown(text, tokens[at + 1])}`",
+            text,
+        )
+    if operand_expected and previous is None:
+        return SyntaxProblem(
+            f"an expression cannot begin with `{shown}`",
+            (mark._replace(label="nothing stands before this"),),
+            "write what comes before it, or leave it out",
             text,
         )
     words = sorted({_WORDS.get(e, e.lower()) for e in expected})

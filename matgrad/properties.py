@@ -29,10 +29,10 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node.args[0], not flip)]
         elif node.is_scalar and flip:
             parts = [(node, False)]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in ("inv", "matpow"):
-            parts = [(a, flip and not a.is_scalar) for a in node.args]
         elif is_entrywise(node):
             parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in ("inv", "matpow"):
+            parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
         missing = [p for p in parts if p not in done]
@@ -46,6 +46,8 @@ def push_transposes(e: Expr) -> Expr:
 
 def is_entrywise(e: Expr) -> bool:
     """Whether e is a function of its arguments entry by entry."""
+    if e.kind == ex.ADD:
+        return e.shape.kind in (ex.VECTOR, ex.ROW)  # the sum of rows is the transpose of a sum
     if e.kind != ex.CALL:
         return False
     if e.op == "map":
@@ -96,7 +98,7 @@ def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
 
 def _with_args(node: Expr, args: tuple[Expr, ...]) -> Expr:
     """The node of an operation that keeps the shape of its first array, with other arguments."""
-    if node.op in ("inv", "matpow", "hadamard", "epow"):
+    if node.kind == ex.ADD or node.op in ("inv", "matpow", "hadamard", "epow"):
         return ex.rebuild(node, args)
     shape = next((a.shape for a in args if not a.is_scalar), ex.SCALAR_SHAPE)
     return ex.make(ex.CALL, node.data, args, shape)

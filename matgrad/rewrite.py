@@ -253,6 +253,11 @@ def _distribute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
                     inside = (ex.mul(*chain),) if chain else ()
                     terms.append(ex.mul(ex.num(e.coefficient), *scalars, *inside))
                 return ex.add(*terms)
+    return e if e.op in ("tr", "sum") else _linear_in_sum(e, depends)
+
+
+def _linear_in_sum(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """A function of a moving sum, linear in it, as a sum."""
     for i, a in enumerate(e.args):
         if a.kind == ex.ADD and depends(a):
             return ex.add(*(ex.rebuild(e, (*e.args[:i], t, *e.args[i + 1 :])) for t in a.args))
@@ -260,7 +265,7 @@ def _distribute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 
 def _distribute_over(op: str, e: Expr, depends: Callable[[Expr], bool]) -> Expr:
-    return _distribute(e, depends) if e.op == op else e
+    return _linear_in_sum(e, depends) if e.op == op else e
 
 
 def _blocks(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -424,7 +429,7 @@ _MAX_TERMS = 400
 def not_polynomial(y: Expr, depends: Callable[[Expr], bool]) -> Expr | None:
     """A node because of which y is not written as a polynomial in what moves, or None."""
     for node in ex.postorder(y):
-        if not depends(node) or node.kind in (ex.VAR, ex.ADD, ex.MUL, ex.INDEX):
+        if not depends(node) or node.kind in (ex.VAR, ex.ADD, ex.MUL, ex.INDEX, ex.STACK):
             continue
         if node.kind != ex.CALL or node.op not in _POLYNOMIAL:
             return node
@@ -435,7 +440,7 @@ def not_polynomial(y: Expr, depends: Callable[[Expr], bool]) -> Expr | None:
     return None
 
 
-def _terms_by_degree(root: Expr) -> list[tuple[int, Expr]] | None:
+def terms_by_degree(root: Expr) -> list[tuple[int, Expr]] | None:
     """The terms of a polynomial in dX, multiplied out, each with its degree in dX; None if they are too many."""
     Terms = list[tuple[int, Expr]]
     done: dict[Expr, Terms] = {}
@@ -471,6 +476,8 @@ def _terms_by_degree(root: Expr) -> list[tuple[int, Expr]] | None:
                 done[node] = product([parts[0]] * int(node.args[1].data), join)
             elif op == "hadamard":
                 done[node] = product(parts, ex.hadamard)
+            elif node.kind == ex.STACK:
+                done[node] = _stack_by_degree(node, parts)
             else:
                 done[node] = [
                     (k, push_transposes(ex.rebuild(node, (t, *node.args[1:])))) for k, t in parts[0]
@@ -482,17 +489,36 @@ def _terms_by_degree(root: Expr) -> list[tuple[int, Expr]] | None:
     return done[root]
 
 
+def _stack_by_degree(e: Expr, parts: list[list[tuple[int, Expr]]]) -> list[tuple[int, Expr]]:
+    """A stack as a sum of stacks, one for each degree in dX."""
+    blank = [ex.zeros(a.shape) for a in e.args]
+    terms = []
+    for degree in sorted({d for part in parts for d, _ in part}):
+        blocks = [
+            ex.add(zero, *(t for d, t in part if d == degree))
+            for zero, part in zip(blank, parts, strict=True)
+        ]
+        terms.append((degree, ex.stack(tuple(blocks), e.data)))
+    return terms
+
+
 def _multiply_out(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """Every product and linear function of sums that contain dX, as a sum of terms."""
-    terms = _terms_by_degree(e)
-    return e if terms is None else _counted([t for _, t in terms])
+    terms = terms_by_degree(e)
+    if terms is None:
+        return e
+    given = [t for degree, t in terms if degree == 0]
+    # y stays written out, so that it is seen to cancel against -y.
+    first = [t for t in given if t.kind != ex.MUL or t.coefficient > 0]
+    last = [t for t in given if t not in first]
+    return ex.add(*first, _counted([t for degree, t in terms if degree], e.shape), *last)
 
 
 def _first_order(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """The terms of first order in dX; those without dX are y - y, which is zero."""
-    terms = _terms_by_degree(e)
+    terms = terms_by_degree(e)
     assert terms is not None
-    return _counted([t for degree, t in terms if degree == 1])
+    return _counted([t for degree, t in terms if degree == 1], e.shape)
 
 
 def _joined(*factors: Expr) -> Expr:
@@ -506,13 +532,21 @@ def _joined_hadamard(*factors: Expr) -> Expr:
     return ex.hadamard(*(ex.epower(f, ex.num(k)) for f, k in counts.items()))
 
 
-def _counted(terms: list[Expr]) -> Expr:
-    """A sum in which terms that differ in their number only are written once."""
+def _counted(terms: list[Expr], shape: ex.Shape) -> Expr:
+    """A sum of terms of a shape in which terms that differ in their number only are written once."""
     counts: dict[Expr, Fraction] = {}
     for t in terms:
         core = ex.mul(*t.args) if t.kind == ex.MUL else t
         counts[core] = counts.get(core, Fraction(0)) + t.coefficient
-    return ex.add(*(ex.mul(ex.num(k), t) for t, k in counts.items()))
+    return ex.add(ex.zeros(shape), *(ex.mul(ex.num(k), t) for t, k in counts.items()))
+
+
+def _add_numbers(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The numbers of a sum as one, where the first of them stands."""
+    total = ex.add(*(t for t in e.args if t.kind == ex.NUM))
+    first = next(i for i, t in enumerate(e.args) if t.kind == ex.NUM)
+    others = [t for t in e.args if t.kind != ex.NUM]
+    return ex.add(*others[:first], total, *others[first:])
 
 
 def number_of(term: Expr) -> Expr:
@@ -590,6 +624,7 @@ PROCEDURES: dict[str, Procedure] = {
     "one-transpose": _one_transpose,
     "basis-stack": _basis_stack,
     "factor-scalar": _factor_scalar,
+    "add-numbers": _add_numbers,
     "definition": _definition,
     "multiply-out": _multiply_out,
     "first-order": _first_order,
@@ -709,6 +744,7 @@ class Recorder:
     def __init__(self, wrt: tuple[Expr, ...]) -> None:
         self.wrt = wrt
         self.steps: list[Step] = []
+        self.focus: Expr | None = None  # the term inside which rules are applied to a part
         self.line = 0
         self.enter(DIFFERENTIAL)
 
@@ -751,8 +787,11 @@ class Recorder:
         bindings: tuple[tuple[str, object], ...],
         assuming: tuple[tuple[str, Expr], ...] = (),
     ) -> Expr:
+        if self.focus is not None:
+            before = self.focus
         known = self._becomes.get(before)
         if known is not None:  # a term that was met before goes the same way
+            self.focus = known if self.focus is not None else None
             return known
         after = place(before, left, right)
         self._becomes[before] = after
@@ -763,6 +802,7 @@ class Recorder:
         self.steps.append(
             Step(rule, before, after, left, right, bindings, self.phase, self.line, assuming)
         )
+        self.focus = after if self.focus is not None else None
         return after
 
 
@@ -770,15 +810,29 @@ class Recorder:
 
 
 class Replay:
-    """Carries a quantity through recorded steps: each replaces a node wherever it stands, then and later."""
+    """Carries a quantity through recorded steps.
+
+    A step replaces a node wherever it stands, then and later, except in the phase TRACE: there the quantity is a sum of
+    terms, each of which goes its own way, and a step replaces terms (what they have in common is left alone).
+    """
 
     def __init__(self, start: Expr) -> None:
         self.state = start
-        self._becomes: dict[Expr, Expr] = {}
+        self._start = start
+        self._traced: Expr | None = None  # the state at the beginning of TRACE
+        self._nodes: dict[Expr, Expr] = {}
+        self._terms: dict[Expr, Expr] = {}
 
     def add(self, step: Step) -> None:
         """Take a step into account at the next `settle`."""
-        self._becomes[step.before] = step.after
+        if step.phase == TRACE:
+            if self._traced is None:
+                self._traced = self.settle()
+                self._nodes = {}
+            if not self._nodes and self._has_terms(step.before):
+                self._terms[step.before] = step.after
+                return
+        self._nodes[step.before] = step.after
 
     def follow(self, step: Step) -> bool:
         """Take one step; False if what it speaks of is not there."""
@@ -788,33 +842,58 @@ class Replay:
 
     def settle(self) -> Expr:
         """The state after every step so far."""
-        becomes = self._becomes
-        done: dict[Expr, Expr] = {}
-        todo = [self.state]
-        while todo:
-            node = todo[-1]
-            if node in done:
-                todo.pop()
-                continue
-            target = becomes.get(node)
-            if target is None:
-                missing = [a for a in node.args if a not in done]
-                if missing:
-                    todo.extend(missing)
-                    continue
-                target = ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
-                if target is not node and target not in done and target not in becomes:
-                    done[target] = target
-            if target is node:
-                done[node] = node
-            elif target in done:
-                done[node] = done[target]
-            else:
-                todo.append(target)
-                if len(todo) > 1_000_000:
-                    raise InternalError("the steps of a derivation go round in a circle")
-        self.state = done[self.state]
+        state = self._start
+        if self._traced is not None:
+            state = _terms_settled(self._traced, self._terms)
+        self.state = _nodes_settled(state, self._nodes)
         return self.state
+
+    def _has_terms(self, before: Expr) -> bool:
+        state = self.state
+        if state is before:
+            return True
+        terms = state.args if state.kind == ex.ADD else (state,)
+        return before in terms
+
+
+def _terms_settled(state: Expr, becomes: Mapping[Expr, Expr]) -> Expr:
+    """A sum whose terms, and which as a whole, have become something else."""
+    for _ in range(1000):
+        if state in becomes:
+            state = becomes[state]
+            continue
+        terms = state.args if state.kind == ex.ADD else (state,)
+        if not any(t in becomes for t in terms):
+            return state
+        state = ex.add(ex.zeros(state.shape), *(becomes.get(t, t) for t in terms))
+    raise InternalError("the steps of a derivation go round in a circle")
+
+
+def _nodes_settled(state: Expr, becomes: Mapping[Expr, Expr]) -> Expr:
+    """An expression in which nodes, at any depth, have become something else."""
+    done: dict[Expr, Expr] = {}
+    todo = [state]
+    while todo:
+        node = todo[-1]
+        if node in done:
+            todo.pop()
+            continue
+        target = becomes.get(node)
+        if target is None:
+            missing = [a for a in node.args if a not in done]
+            if missing:
+                todo.extend(missing)
+                continue
+            target = ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+        if target is node:
+            done[node] = node
+        elif target in done:
+            done[node] = done[target]
+        else:
+            todo.append(target)
+            if len(todo) > 1_000_000:
+                raise InternalError("the steps of a derivation go round in a circle")
+    return done[state]
 
 
 def check_step(step: Step, depends: Callable[[Expr], bool]) -> bool:

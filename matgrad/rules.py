@@ -164,7 +164,7 @@ _DIFFERENTIAL = (
         "A: matrix(m, n)",
         "definition: dy = y(X + dX) - y(X), to first order",
         False,
-        "Magnus & Neudecker, ch. 5, sec. 2",
+        "definition (Magnus & Neudecker, ch. 5, sec. 2)",
         "definition",
         (),
     ),
@@ -631,6 +631,16 @@ _COLLECT = (
 )
 
 _SIMPLIFY = (
+    Rule(
+        "add-numbers",
+        "1 + x + 2 -> 3 + x",
+        "x: scalar",
+        "add numbers",
+        True,
+        "associative law",
+        "simplify",
+        (),
+    ),
     Rule(
         "like-terms",
         "a*X + b*X -> (a + b)*X",

@@ -105,7 +105,15 @@ class Typed(NamedTuple):
 def declare(text: str) -> Declared:
     """Read a declaration such as `X: matrix(m, n)` or `S: symmetric`."""
     head = re.split(r"[:(=]", text, maxsplit=1)[0].strip()
-    parsed = parse(text, "declaration", {canonical_name(head)})
+    try:
+        parsed = parse(text, "declaration", {canonical_name(head)})
+    except SyntaxProblem as problem:
+        raise SyntaxProblem(
+            "this is not a declaration",
+            problem.marks,
+            "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`",
+            text,
+        ) from None
     root = parsed.root
     if root.kind == "map_declaration":
         name, value, argument = str(root.value), *root.args
@@ -138,7 +146,7 @@ def _declaration(node: Syntax, text: str) -> Declared:
             raise ShapeProblem(
                 f"`{word}` takes {expected}, not {len(dims)}",
                 (Mark(kind.start, kind.end),),
-                f"write `{word}({', '.join('mnpq'[-count:] if count == 1 else 'mn')})`",
+                f"write `{word}({'n' if count == 1 else 'm, n'})`",
                 text,
             )
         return dims
@@ -188,7 +196,7 @@ def _dimension(node: Syntax, text: str) -> Dim:
         if item.kind == "number" and item.value.denominator == 1 and item.value >= 1:
             if item.value > MAX_SIZE:
                 raise LimitProblem(
-                    f"a size of {item.value:,} is too large",
+                    f"a size of {int(item.value):,} is too large",
                     (Mark(item.start, item.end),),
                     f"sizes up to {MAX_SIZE:,} are read; a name such as `n` stands for any size",
                     text,
@@ -230,9 +238,12 @@ def signature(op: str) -> Signature:
 
 
 def _closest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
+    """The known word that is most like a misspelt one: the same letters in another order come first."""
     import difflib
 
-    found = difflib.get_close_matches(word, known, 1, 0.6)
+    lower = word.lower()
+    same = [k for k in known if sorted(k.lower()) == sorted(lower)]
+    found = same or difflib.get_close_matches(lower, known, 1, 0.7)
     return found[0] if found else None
 
 
@@ -567,11 +578,17 @@ class Inference:
         if {s.kind, t.kind} == {VECTOR, ROW}:
             row = a if s.kind == ROW else b
             text = self.source(row)
-            plain = text[:-1] if text.endswith("'") else f"({text})'"
-            return f"; did you mean `{plain}`?"
+            return f"; did you mean `{_turned(text)}` instead of `{text}`?"
         if s.kind == t.kind == MATRIX and self.could(s.rows, t.cols) and self.could(s.cols, t.rows):
             text = self.source(b)
-            return f"; did you mean `{text if len(text) == 1 else f'({text})'}'`?"
+            return f"; did you mean `{_turned(text)}` instead of `{text}`?"
+        if {s.kind, t.kind} == {MATRIX, VECTOR}:
+            vector, matrix = (a, b) if s.kind == VECTOR else (b, a)
+            x, y = self.source(vector), self.source(matrix)
+            number = f"; if `{x}` is a number, declare it: `--let '{x}: scalar'`"
+            return f"; to add it to each column write `{y} + {_tight(x)}*ones(n)'`" + (
+                number if vector.kind == "name" and x not in self.declared else ""
+            )
         return ""
 
     @staticmethod
@@ -647,7 +664,7 @@ class Inference:
                 "two row vectors cannot be multiplied",
                 a,
                 b,
-                help=f"write `{x}*{_tight(y)}'` (dot product) or `{x}.*{y}` (entry by entry)",
+                help=f"write `{x}*{_turned(y)}` (dot product) or `{x}.*{y}` (entry by entry)",
             )
         one_row = s.kind == VECTOR and t.kind == MATRIX
         one_col = s.kind == MATRIX and t.kind == ROW
@@ -681,6 +698,13 @@ class Inference:
 
     def div(self, node: Syntax) -> Shape:
         a, b = node.args
+        if _whole(b) == 0:
+            raise ShapeProblem(
+                "division by zero",
+                (Mark(b.start, b.end, "is zero"),),
+                "write what it is divided by",
+                self.text,
+            )
         self.refuse_bare_call(node, a)
         t = self.shape(b)
         if t.kind != SCALAR:
@@ -758,7 +782,10 @@ class Inference:
                     f"matrix powers up to {MAX_POWER} are expanded",
                     self.text,
                 )
-            return self.need_square(base, "only a square matrix has powers")
+            inverse = k is not None and k < 0
+            return self.need_square(
+                base, f"only a square matrix has {'an inverse' if inverse else 'powers'}"
+            )
         dotted = how.replace("^", ".^") if "^" in how else f".^{how}"
         raise self.problem(
             f"`{x}` is a {shape_text(s)}, and a vector has no power",
@@ -776,7 +803,11 @@ class Inference:
         s = self.shape(base)
         count = 1 if s.kind in (VECTOR, ROW) else 2 if s.kind == MATRIX else 0
         if count == 0:
-            raise self.problem("a scalar has no entries", base)
+            raise self.problem(
+                "a scalar has no entries",
+                base,
+                help=f"write `{self.source(base)}` alone, or declare it as a vector",
+            )
         if len(at) != count:
             raise self.problem(
                 f"a {s.kind} takes {count} {'index' if count == 1 else 'indices'}, not {len(at)}",
@@ -841,13 +872,19 @@ class Inference:
             for entry in row[1:]:
                 if not self.unify(self.shape(row[0]).rows, self.shape(entry).rows):
                     raise self.problem(
-                        "blocks beside each other have the same number of rows", row[0], entry
+                        "blocks beside each other have the same number of rows",
+                        row[0],
+                        entry,
+                        help="a `;` puts a block below, a `,` beside",
                     )
         for column in zip(*grid, strict=True):
             for entry in column[1:]:
                 if not self.unify(self.shape(column[0]).cols, self.shape(entry).cols):
                     raise self.problem(
-                        "blocks below each other have the same number of columns", column[0], entry
+                        "blocks below each other have the same number of columns",
+                        column[0],
+                        entry,
+                        help="a `;` puts a block below, a `,` beside",
                     )
         rows: Dim = 0
         for row in grid:
@@ -1121,10 +1158,11 @@ class Inference:
 
     def count_arguments(self, node: Syntax, name: str, count: int) -> None:
         if len(node.args) != count:
+            arguments = ", ".join("xyz"[:count])
             raise ShapeProblem(
                 f"`{name}` takes {count} argument{'s' if count != 1 else ''}, not {len(node.args)}",
                 (Mark(node.start, node.end),),
-                "",
+                f"write `{name}({arguments})`",
                 self.text,
             )
 
@@ -1155,6 +1193,11 @@ def _free(atom: str | DimVar) -> bool:
 def _tight(text: str) -> str:
     """Text that can take a postfix operator."""
     return text if re.fullmatch(r"\w+|\(.*\)|\w+\([^()]*\)", text) else f"({text})"
+
+
+def _turned(text: str) -> str:
+    """The text of a transpose."""
+    return text[:-1] if text.endswith("'") else _tight(text) + "'"
 
 
 def _whole(node: Syntax) -> int | None:
@@ -1624,6 +1667,16 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
     named |= {a for d in (whole.rows, whole.cols) for a in dim_atoms(d)}
     for node in inference.parsed.nodes:
         size = inference.constants.get(id(node))
+        basis_name = _BASIS.fullmatch(str(node.value)) if node.kind == "name" else None
+        if size is not None and basis_name is not None:
+            known, at = resolve(size), basis_name.group(1)
+            if isinstance(known, int) and at.isdigit() and not 1 <= int(at) <= known:
+                raise ShapeProblem(
+                    f"there is no entry {at}",
+                    (Mark(node.start, node.end, f"over {known}"),),
+                    f"indices go from 1 to {known}",
+                    inference.text,
+                )
         if size is not None:
             loose = [a for a in dim_atoms(size) if isinstance(a, DimVar) and a not in named]
             if loose:

@@ -212,7 +212,7 @@ def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _improve_sum(e: Expr, recorder: Recorder) -> Expr:
-    for rule in (_like_terms, _basis_sum, _factor_scalar, _factor_sides, _order):
+    for rule in (_add_numbers, _like_terms, _basis_sum, _factor_scalar, _factor_sides, _order):
         after = rule(e, recorder)
         if after is not e:
             return after
@@ -224,6 +224,12 @@ def _core(term: Expr) -> Expr:
     if term.kind == ex.NUM:
         return ex.ONE
     return ex.mul(*term.args) if term.kind == ex.MUL and term.coefficient != 1 else term
+
+
+def _add_numbers(e: Expr, recorder: Recorder) -> Expr:
+    if sum(t.kind == ex.NUM for t in e.args) > 1:
+        return recorder.run("add-numbers", e, e)
+    return e
 
 
 def _like_terms(e: Expr, recorder: Recorder) -> Expr:

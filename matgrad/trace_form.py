@@ -28,14 +28,20 @@ def trace_form(dy: Expr, recorder: Recorder) -> list[Expr]:
             todo.extend(reversed(term.args))
             continue
         if not recorder.depends(term):
-            term = recorder.run("zero", term, term)
+            if not ex.is_zero(term):
+                term = recorder.run("zero", term, term)
             if ex.is_zero(term):
                 continue
             raise InternalError("a term of the differential does not contain dX")
         steps = len(recorder.steps)
         recorder.next_line()
         while True:
+            if not recorder.depends(term):
+                todo.append(term)
+                break
             after = _one_step(term, recorder)
+            if after is term:
+                after = recorder.run("transposes", term, term)
             if after is term:
                 _require_final(term, recorder)
                 done.append(term)
@@ -275,13 +281,38 @@ def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
             if recorder.depends(a):
                 if a.kind == ex.ADD:
                     return recorder.run("distribute", term, link)
-                if a.kind == ex.DIFF or (a.kind == ex.CALL and a.op == "transpose"):
+                if a.kind == ex.DIFF:
                     break
+                if a.kind == ex.CALL and a.op == "transpose":
+                    after = recorder.run("transposes", term, a)
+                    if after is not term or a.args[0].kind == ex.DIFF:
+                        return after if after is not term else _refuse(link)
+                    a = a.args[0]
                 # What is inside is brought to its own final form first.
-                after = _one_step(a, recorder)
-                if after is not a:
-                    return ex.substitute(term, {a: after})
+                after = _inside(term, a, recorder)
+                if after is not term:
+                    return after
     raise _stuck(link)
+
+
+def _refuse(e: Expr) -> Expr:
+    raise _stuck(e)
+
+
+def _inside(term: Expr, part: Expr, recorder: Recorder) -> Expr:
+    """The term after one identity on a part of it that is a term of its own, or the term itself."""
+    outermost = recorder.focus is None
+    if outermost:
+        recorder.focus = term
+    before = recorder.focus
+    try:
+        _one_step(part, recorder)
+        after = recorder.focus
+    finally:
+        if outermost:
+            recorder.focus = None
+    assert after is not None
+    return after if after is not before else term
 
 
 def _product_with(term: Expr, link: Expr) -> Expr:
@@ -438,9 +469,9 @@ def _stack_factor(term: Expr, link: Expr, recorder: Recorder) -> Expr:
         if not recorder.depends(block):
             continue
         for part in block.args if block.kind == ex.ADD else (block,):
-            after = _one_step(part, recorder)
-            if after is not part:
-                return ex.substitute(term, {part: after})
+            after = _inside(term, part, recorder)
+            if after is not term:
+                return after
         if block.kind == ex.ADD:
             return recorder.run("collect", term, block)
     return recorder.run("stack-factor", term, link)

@@ -135,10 +135,10 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
         value = rng.uniform(0.4, 1.6, size=(m, n))
     if m != n or kind != ex.MATRIX:
         return value
-    if "orthogonal" in properties:
-        return np.linalg.qr(value)[0]
     if "identity" in properties:
         return np.eye(n)
+    if "orthogonal" in properties:
+        return np.linalg.qr(value)[0]
     if "spd" in properties or way == 3:
         spd = value @ value.T / n + 0.7 * np.eye(n)
         value = np.diag(np.diag(spd)) if "diagonal" in properties else spd
@@ -210,24 +210,21 @@ def check_derivative(
     import numpy as np
 
     if derivative.shape != derivative_shape(y, wrt):
-        return Check(False, 1, float("inf"), seed)
+        return Check(False, POINTS, float("inf"), seed)
     rng = np.random.default_rng(seed)
     variables = ex.variables(y, derivative, wrt)
     functions = unknown_functions(y, derivative)
     at = variables.index(wrt)
     value_of = compiled([y], variables)
     derivative_of = compiled([derivative], variables)
-    guards = [e for name, e in assuming] + [
-        e.args[0] for e in ex.postorder(y, derivative) if e.kind == ex.CALL and e.op == "inv"
-    ]
-    guard_of = compiled(guards, variables)
+    guard = Guard([y, derivative], assuming, variables)
     worst, points, undefined, ok = 0.0, 0, 0, True
     with np.errstate(all="ignore"):
         for number in range(POINTS):
             for attempt in range(ATTEMPTS):
                 sizes = choose_sizes(number, rng, y, derivative, wrt, turned=attempt % 8 > 3)
                 point = random_point(variables, functions, sizes, attempt % 4, rng)
-                if not _regular(guard_of, point):
+                if not guard.allows(point):
                     continue
                 error = _error_at(point, at, value_of, derivative_of)
                 if error is None:
@@ -242,24 +239,43 @@ def check_derivative(
     return Check(ok and points > 0, points, worst, seed, undefined)
 
 
-def _regular(guard_of: Any, point: Point) -> bool:
-    """Whether the matrices to invert are well conditioned at a point, and the rest is not zero."""
-    import numpy as np
+class Guard:
+    """Says at which points expressions may be compared: where what is inverted is well conditioned, and what is assumed
+    holds."""
 
-    try:
-        values = guard_of(point.values, point.sizes, point.functions)
-        for value in values:
-            array = np.asarray(value)
-            if not np.all(np.isfinite(array)):
-                return False
-            if array.ndim == 2:
-                if np.linalg.cond(array) > 1e6:
+    def __init__(
+        self,
+        roots: Sequence[Expr],
+        assuming: Sequence[tuple[str, Expr]],
+        variables: list[Expr],
+    ) -> None:
+        inverted = [
+            e.args[0]
+            for e in ex.postorder(*roots)
+            if e.kind == ex.CALL and e.op == "inv" and not _has_diff(e)
+        ]
+        inverted += [e for name, e in assuming if name == "invertible"]
+        others = [e for name, e in assuming if name != "invertible"]
+        self._count = len(inverted)
+        self._values = compiled([*inverted, *others], variables)
+
+    def allows(self, point: Point) -> bool:
+        """Whether the point may be used."""
+        import numpy as np
+
+        try:
+            values = self._values(point.values, point.sizes, point.functions)
+            for i, value in enumerate(values):
+                array = np.asarray(value)
+                if not np.all(np.isfinite(array)):
                     return False
-            elif np.max(np.abs(array), initial=0) < 1e-6:
-                return False
-    except np.linalg.LinAlgError:
-        return False
-    return True
+                if i < self._count and array.ndim == 2 and np.linalg.cond(array) > 1e6:
+                    return False
+                if np.max(np.abs(array), initial=0) < 1e-6:
+                    return False
+        except np.linalg.LinAlgError:
+            return False
+        return True
 
 
 def _error_at(point: Point, at: int, value_of: Any, derivative_of: Any) -> float | None:
@@ -327,7 +343,7 @@ def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float]
 def check_lines(
     states: Sequence[Expr], wrt: Expr, seed: int = 0, assuming: Sequence[tuple[str, Expr]] = ()
 ) -> list[bool]:
-    """For each state, whether it agrees with the one before it (the first one: True).
+    """For each state, whether it agrees with the one before it (the first one: True); [] if no point could be used.
 
     States that contain differentials are compared to first order in dX: as derivatives in a random direction.
     """
@@ -351,7 +367,10 @@ def check_lines(
                     a.shape == b.shape and float(np.max(np.abs(a - b), initial=0)) <= 1e-6 * scale
                 )
                 marks[i] = marks[i] and same
-    return marks if used else [False] * len(states)
+    return marks if used else []
+
+
+_SATURATING = frozenset(["tanh", "sigmoid", "erf", "erfc", "softplus", "gelu", "silu", "exp"])
 
 
 def line_values(
@@ -368,24 +387,22 @@ def line_values(
     differentials = [e for e in nodes if e.kind == ex.DIFF]
     variables = ex.variables(*states, wrt)
     functions = unknown_functions(*states)
-    sizes = choose_sizes(attempt % 2, rng, *states, turned=attempt % 8 > 3)
+    sizes = choose_sizes(attempt % 2, rng, *states, wrt, turned=attempt % 8 > 3)
     point = random_point(variables, functions, sizes, attempt % 4, rng)
-    guards = [e for _, e in assuming] + [
-        e.args[0] for e in nodes if e.kind == ex.CALL and e.op == "inv" and not _has_diff(e)
-    ]
-    if not _regular(compiled(guards, variables), point):
+    if not Guard(states, assuming, variables).allows(point):
         return None
-    moving = [variables.index(d.args[0]) for d in differentials if d.args[0].kind == ex.VAR]
-    if not moving and wrt in variables:
-        moving = [variables.index(wrt)]
-    direction = {i: sample(variables[i], sizes, 0, rng) for i in moving}
+    saturating = [e.args[0] for e in nodes if e.kind == ex.CALL and e.op in _SATURATING]
+    for value in compiled([e for e in saturating if not _has_diff(e)], variables)(*point):
+        if not float(np.max(np.abs(value), initial=0)) < 8:
+            return None  # 1 - tanh(30)^2 is rounding noise
+    moving = variables.index(wrt)
+    direction = sample(wrt, sizes, 0, rng)
     inside = compiled([d.args[0] for d in differentials], variables)
     outside = compiled(list(states), [*variables, *differentials])
 
     def at(h: float) -> list[Any]:
         values = list(point.values)
-        for i, e in direction.items():
-            values[i] = values[i] + h * e
+        values[moving] = values[moving] + h * direction
         return [np.asarray(v, dtype=float) for v in inside(values, sizes, point.functions)]
 
     def along(changes: list[Any]) -> list[Any]:
@@ -411,6 +428,10 @@ def line_values(
         for h in (1e-3, 5e-4):
             plus, minus = along([h * c for c in changes]), along([-h * c for c in changes])
             results.append([(a - b) / (2 * h) for a, b in zip(plus, minus, strict=True)])
+        for a, b in zip(*results, strict=True):
+            size = float(np.max(np.abs(b), initial=0))
+            if not float(np.max(np.abs(a - b), initial=0)) <= 1e-3 * (size + 1e-3):
+                return None  # too near a pole or the edge of a domain
         return _finite([(4 * b - a) / 3 for a, b in zip(*results, strict=True)])
     except np.linalg.LinAlgError:
         return None

@@ -230,7 +230,9 @@ def test_from_definition_of_a_quadratic_form() -> None:
     assert report[2] == (
         "dy = (x + dx)ᵀ A (x + dx) - xᵀ A x       definition: dy = y(x + dx) - y(x), to first order"
     )
-    assert any("dxᵀ A dx" in line and line.endswith("multiply out") for line in report)
+    product = next(i for i, line in enumerate(report) if "dxᵀ A dx" in line)
+    assert report[product] == "   = xᵀ A x + xᵀ A dx + dxᵀ A x + dxᵀ A dx - xᵀ A x"
+    assert report[product + 1].strip() == "multiply out"
     dropped = next(line for line in report if "higher order in dx" in line)
     assert dropped.startswith("   = xᵀ A dx + dxᵀ A x   ")
     assert report[-2].startswith("∂y/∂x = (A + Aᵀ) x   ")

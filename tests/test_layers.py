@@ -46,7 +46,6 @@ FOR_TYPES_ONLY = {
     (ROOT, "derive"),
     (ROOT, "errors"),
     ("render.report", "derive"),
-    ("derive", "verify"),
     ("cli", "derive"),
 }
 

@@ -48,6 +48,14 @@ def _one(problem: MatgradError, unicode: bool) -> str:
     return "\n".join(out)
 
 
+def _with_letter(line: str, m: Mark) -> Mark:
+    """A mark on an accent marks its letter too."""
+    start = m.start
+    while 0 < start < len(line) and unicodedata.combining(line[start]):
+        start -= 1
+    return m._replace(start=start)
+
+
 def _lines(text: str) -> list[tuple[int, str]]:
     result, start = [], 0
     for line in text.split("\n"):
@@ -84,6 +92,7 @@ def _underlined(line: str, marks: list[Mark], unicode: bool) -> list[str]:
     stroke = [" "] * (columns[-1] + 2)
     labels: list[tuple[int, str]] = []
     for m in marks:
+        m = _with_letter(line, m)
         a, b = columns[min(m.start, len(columns) - 1)], columns[min(m.end, len(columns) - 1)]
         b = max(b, a + 1)
         for i in range(a, b):

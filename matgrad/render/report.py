@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
 from matgrad.expr import Expr
-from matgrad.render.text import MARK_END, MARK_START, name_text, render, shape_label, space_text
+from matgrad.render.text import (
+    MARK_END,
+    MARK_START,
+    TO_ASCII,
+    name_text,
+    render,
+    shape_label,
+    space_text,
+)
 from matgrad.rewrite import reason_of
 from matgrad.rules import TABLE as RULES
 from matgrad.steps import DERIVATIVE, Check, Line, Step
@@ -31,19 +39,37 @@ class Row(NamedTuple):
 
 def value_name(d: Derivation) -> str:
     """A name for the expression that no variable has: y, or Y for a matrix."""
+    first = d
+    while first.inner is not None:
+        first = first.inner
     taken = {v.data[0] for v in d.typed.variables.values()} | set(d.typed.functions)
-    names = "YFGHZ" if d.expression.shape.kind == ex.MATRIX else "yfghz"
+    names = "YFGHZ" if first.expression.shape.kind == ex.MATRIX else "yfghz"
     return next((n for n in names if n not in taken), "value")
 
 
-def derivative_label(d: Derivation, style: str) -> str:
-    """`∂y/∂X`, `dy/dX` in ASCII, a fraction in LaTeX."""
-    x = name_text(d.wrt.data[0], "ascii" if style == "ascii" else style)
+def derivative_label(d: Derivation, style: str, order: int | None = None) -> str:
+    """`∂y/∂X`, `∂²y/∂x²`; `dy/dX` in ASCII; a fraction in LaTeX; the value's name for order 0."""
+    x = name_text(d.wrt.data[0], style)
     y = value_name(d)
+    order = d.order if order is None else order
+    if order == 0:
+        return y
+    raised = "" if order == 1 else str(order)
     if style == "latex":
-        return f"\\frac{{\\partial {y}}}{{\\partial {x}}}"
-    sign = "∂" if style == "unicode" else "d"
-    return f"{sign}{y}/{sign}{x}"
+        power = f"^{{{raised}}}" if raised else ""
+        return f"\\frac{{\\partial{power} {y}}}{{\\partial {x}{power}}}"
+    if style == "unicode":
+        raised = raised.translate(str.maketrans("23456789", "²³⁴⁵⁶⁷⁸⁹"))
+        return f"∂{raised}{y}/∂{x}{raised}"
+    power = f"^{raised}" if raised else ""
+    return f"d{power}{y}/d{x}{power}"
+
+
+def differential_label(d: Derivation, style: str) -> str:
+    """`dy`, or `d(∂y/∂x)` where a derivative is differentiated."""
+    inner = derivative_label(d, style, d.order - 1)
+    mark = "\\mathrm{d}" if style == "latex" else "d"
+    return mark + (inner if d.order == 1 else f"({inner})")
 
 
 def where_text(d: Derivation, style: str) -> str:
@@ -85,7 +111,8 @@ def _property_word(variable: Expr) -> str:
 
 def read_off_text(d: Derivation, style: str) -> str:
     """How the derivative is read off: `dy = tr(Dᵀ dX) gives D, m×n`."""
-    x, y = name_text(d.wrt.data[0], style), value_name(d)
+    x = name_text(d.wrt.data[0], style)
+    y = value_name(d) if d.order == 1 else f"({derivative_label(d, style, d.order - 1)})"
     size = shape_label(d.mixed.shape, style)
     top = {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'")
     if d.expression.is_scalar:
@@ -110,15 +137,20 @@ def layout_rows(d: Derivation, style: str) -> list[Row]:
 
 def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None) -> list[Row]:
     """The rows of a report. `marks` says of each line of a full derivation whether it was verified."""
-    y = value_name(d)
-    differential = f"d{y}"
-    out = [
-        Row(
-            y,
-            render(d.expression, style),
-            f"where {where_text(d, style)}" if d.typed.variables else "",
+    differential = differential_label(d, style)
+    where = f"where {where_text(d, style)}" if d.typed.variables else ""
+    out: list[Row] = []
+    given = d
+    while given.inner is not None:
+        given = given.inner
+        out.insert(
+            0,
+            Row(
+                derivative_label(given, style, given.order - 1), render(given.expression, style), ""
+            ),
         )
-    ]
+    out.append(Row(derivative_label(d, style, d.order - 1), render(d.expression, style), ""))
+    out[0] = out[0]._replace(reason=where)
     shown = d.lines(full=steps == "full") if steps != "none" else []
     first = [line for line in shown if line.phase != DERIVATIVE]
     last = [line for line in shown if line.phase == DERIVATIVE]
@@ -195,8 +227,8 @@ _ASCII = {
 
 
 def to_ascii(text: str) -> str:
-    """The words of a rule in ASCII."""
-    for letter, plain in _ASCII.items():
+    """The words of a rule or a note in ASCII."""
+    for letter, plain in (*_ASCII.items(), *TO_ASCII.items()):
         text = text.replace(letter, plain)
     return text.encode("ascii", "replace").decode()
 
@@ -293,12 +325,11 @@ def value_text(check: Check) -> str:
 
 def derivation_latex(d: Derivation) -> str:
     """The derivation as an `aligned` environment."""
-    y = value_name(d)
-    out = [f"{y} &= {render(d.expression, 'latex')}"]
+    out = [_latex_row(derivative_label(d, "latex", d.order - 1), render(d.expression, "latex"))]
     first = True
     for line in d.lines():
         if line.phase != DERIVATIVE:
-            left = f"\\mathrm{{d}}{y}" if first else ""
+            left = differential_label(d, "latex") if first else ""
             out.append(_latex_row(left, render(line.state, "latex")))
             first = False
     label = derivative_label(d, "latex")
@@ -338,8 +369,8 @@ def json_object(d: Derivation) -> dict[str, Any]:
             "declared": name not in d.typed.assumed,
         }
     check = d.check
-    y = value_name(d)
     label = derivative_label(d, "unicode")
+    differential = differential_label(d, "unicode")
     shape = d.derivative.shape
     return {
         "matgrad": __version__,
@@ -356,7 +387,7 @@ def json_object(d: Derivation) -> dict[str, Any]:
         },
         "steps": [
             {
-                "text": f"{label if line.phase == DERIVATIVE else 'd' + y} = {render(line.state, 'unicode')}",
+                "text": f"{label if line.phase == DERIVATIVE else differential} = {render(line.state, 'unicode')}",
                 "latex": render(line.state, "latex"),
                 "rule": [s.rule for s in line.steps][-1],
                 "statement": _statement(line.steps[-1]),

@@ -26,7 +26,7 @@ SUM, NEGATIVE, PRODUCT, PREFIX, POSTFIX, INDEXED, ATOM = range(7)
 # Around the text of a marked node; never part of an expression's own text.
 MARK_START, MARK_END = "\ue000", "\ue001"
 
-_TO_ASCII = {letter: name for name, letter in GREEK.items()} | {"π": "pi"}
+TO_ASCII = {letter: name for name, letter in GREEK.items()} | {"π": "pi"}
 _SUPER = str.maketrans(
     "0123456789-mnpkrsluvwxyabcdefghijt*+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵐⁿᵖᵏʳˢˡᵘᵛʷˣʸᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵗ×⁺"
 )
@@ -38,14 +38,14 @@ def name_text(name: str, style: str) -> str:
     if style == "matgrad":
         return name
     if style == "ascii":
-        return _TO_ASCII.get(name[0], name[0]) + name[1:] if name else name
+        return TO_ASCII.get(name[0], name[0]) + name[1:] if name else name
     found = re.fullmatch(r"([^\W\d_]+)(\d*)(?:_(\w+))?", name)
     if found is None:
         return name
     letters, digits, subscript = found.groups()
     if style == "unicode":
         return letters + digits.translate(_SUB) + (f"_{subscript}" if subscript else "")
-    head = "\\" + _TO_ASCII[letters] if letters in _TO_ASCII else letters
+    head = "\\" + TO_ASCII[letters] if letters in TO_ASCII else letters
     if len(letters) > 1:
         head = f"\\mathrm{{{letters}}}"
     below = ",".join(p for p in (digits, subscript) if p)
