@@ -253,7 +253,7 @@ def _distribute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
                     inside = (ex.mul(*chain),) if chain else ()
                     terms.append(ex.mul(ex.num(e.coefficient), *scalars, *inside))
                 return ex.add(*terms)
-    return e if e.op in ("tr", "sum") else _linear_in_sum(e, depends)
+    return e if e.op in ("tr", "sum", "diff") else _linear_in_sum(e, depends)
 
 
 def _linear_in_sum(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
