@@ -475,11 +475,16 @@ def _unclosed(tokens: Iterable[Token]) -> Token | None:
     return opened[-1] if opened else None
 
 
-def parse(text: str, start: str = "expression", declared: Collection[str] = ()) -> Parsed:
-    """Parse `text` from one of the grammar's start symbols.
+def parse(
+    text: str,
+    start: str = "expression",
+    declared: Collection[str] = (),
+    functions: Collection[str] = (),
+) -> Parsed:
+    """Parse `text`, plain or LaTeX, from one of the grammar's start symbols.
 
     `declared` are the names that declarations speak of; they are never split into letters or taken for functions.
-    Raises SyntaxProblem and LimitProblem, with the characters concerned.
+    `functions` are those among them that are functions, for which LaTeX needs to know that `U(X)` is a call. Raises SyntaxProblem and LimitProblem, with the characters concerned.
     """
     from lark.exceptions import UnexpectedToken
 
@@ -490,7 +495,9 @@ def parse(text: str, start: str = "expression", declared: Collection[str] = ()) 
             f"matgrad reads expressions of up to {MAX_LENGTH:,} characters",
         )
     notes: list[str] = []
-    tokens = _tokens(text, declared, notes)
+    tokens = _latex_tokens(text, declared, functions, notes)
+    if tokens is None:
+        tokens = _tokens(text, declared, notes)
     if start == "declaration":
         tokens = [_as_keyword(t) for t in tokens]
     builder = _Builder(text)
@@ -525,6 +532,31 @@ _NAMED = frozenset(
         "binding",
     ]
 )
+
+
+def _latex_tokens(
+    text: str, declared: Collection[str], functions: Collection[str], notes: list[str]
+) -> list[Token] | None:
+    """The tokens of LaTeX, at the characters that they came from; None for text that is not LaTeX."""
+    if "\\" not in text and "$" not in text:
+        return None
+    from matgrad.latex_input import is_latex, original_span, translate
+
+    if not is_latex(text):
+        return None
+    plain, origins = translate(text, functions)
+    notes.append(f"the LaTeX is read as `{plain.strip()}`")
+    try:
+        tokens = _tokens(plain, declared, notes)
+    except SyntaxProblem as problem:
+        marks = (original_span(text, origins, m.start, m.end) for m in problem.marks)
+        found = tuple(Mark(a, b, m.label) for (a, b), m in zip(marks, problem.marks, strict=True))
+        raise SyntaxProblem(problem.message, found, problem.help, text) from None
+    for token in tokens:
+        token.start_pos, token.end_pos = original_span(
+            text, origins, token.start_pos or 0, token.end_pos or 0
+        )
+    return tokens
 
 
 class _Builder:

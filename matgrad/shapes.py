@@ -1611,7 +1611,8 @@ _POOL = ("n", "m", "p", "k", "r", "s", "l", "u", "v", "w")
 def read(text: str, declared: Mapping[str, Declared] | None = None) -> Typed:
     """Parse an expression and find its shapes. Raises MatgradError with the characters at fault."""
     declared = declared or {}
-    parsed = parse(text, "expression", set(declared))
+    functions = {d.name for d in declared.values() if d.role != "variable"}
+    parsed = parse(text, "expression", set(declared), functions)
     inference = _find_kinds(parsed, declared)
     return _finish(parsed, inference, declared)
 

@@ -23,6 +23,7 @@ ORDER = [
     "functions",
     "rules",
     "steps",
+    "latex_input",
     "parse",
     "shapes",
     "properties",
