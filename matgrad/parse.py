@@ -445,6 +445,15 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             f"write `{_shown(text, previous)}.{_shown(text, tokens[at + 1])}`",
             text,
         )
+    if operand_expected and token.type == "BACKSLASH":
+        command = re.match(r"\\[A-Za-z]*", text[token.start_pos :])
+        word = command.group() if command else shown
+        return SyntaxProblem(
+            f"`{word}` is not a LaTeX command that matgrad knows",
+            (mark._replace(end=mark.start + len(word), label="unknown command"),),
+            "`\\operatorname{name}(...)` calls a function, and `A\\b` solves with the matrix A",
+            text,
+        )
     if operand_expected and previous is None:
         return SyntaxProblem(
             f"an expression cannot begin with `{shown}`",
