@@ -380,17 +380,18 @@ def _one_transpose(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 
 def _basis_stack(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
-    """a e_1 + b e_2 -> [a; b], zeros where no term stands."""
-    n = e.shape.rows
+    """a e_1 + b e_2 -> [a; b] (or rows, [a, b]), zeros where no term stands."""
+    row = e.shape.kind == ex.ROW
+    n = e.shape.cols if row else e.shape.rows
     assert isinstance(n, int)
     entries = [ex.ZERO] * n
     for t in e.args if e.kind == ex.ADD else (e,):
         (vector,) = t.chain
-        i = vector.data[1] - 1
+        i = (vector.args[0] if row else vector).data[1] - 1
         entries[i] = ex.add(
             entries[i], ex.mul(ex.num(t.coefficient), *t.scalars) if t.kind == ex.MUL else ex.ONE
         )
-    return ex.stack(tuple(entries), 1)
+    return ex.stack(tuple(entries), n if row else 1)
 
 
 def _factor_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -986,6 +987,12 @@ def lines(start: Expr, steps: list[Step], full: bool = False) -> list[Line]:
                 if any(rule == "collect" for rule, _ in kept):
                     kept = [k for k in kept if k[0] == "collect"]
                 reasons = tuple(dict.fromkeys(text for _, text in kept))
-                result.append(Line(taken[0].phase, replay.state, taken, reasons))
+                line = Line(taken[0].phase, replay.state, taken, reasons)
+                last = result[-1] if result else None
+                if last is not None and not full and last.phase == line.phase == TRACE:
+                    if last.reasons == reasons:  # the same, for the next term
+                        line = line._replace(steps=last.steps + taken)
+                        result.pop()
+                result.append(line)
         i = j
     return result

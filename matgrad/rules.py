@@ -432,6 +432,16 @@ _TRACE = (
         (),
     ),
     Rule(
+        "mean-row",
+        "mean(x') -> mean(x)",
+        "x: vector(n)",
+        "transposing leaves the mean",
+        True,
+        "definition",
+        "trace",
+        (),
+    ),
+    Rule(
         "mean-matrix",
         "mean(X) -> sum(X)/(rows(X)*cols(X))",
         "X: matrix(m, n)",

@@ -212,7 +212,15 @@ def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _improve_sum(e: Expr, recorder: Recorder) -> Expr:
-    for rule in (_add_numbers, _like_terms, _basis_sum, _factor_scalar, _factor_sides, _order):
+    for rule in (
+        _add_numbers,
+        _like_terms,
+        _basis_sum,
+        _factor_scalar,
+        _join_scalars,
+        _factor_sides,
+        _order,
+    ):
         after = rule(e, recorder)
         if after is not e:
             return after
@@ -256,14 +264,18 @@ def _like_terms(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _basis_sum(e: Expr, recorder: Recorder) -> Expr:
-    n = e.shape.rows
-    if e.shape.kind != ex.VECTOR or not isinstance(n, int) or n > 16:
+    if e.shape.kind not in (ex.VECTOR, ex.ROW):
+        return e
+    row = e.shape.kind == ex.ROW
+    n = e.shape.cols if row else e.shape.rows
+    if not isinstance(n, int) or n > 16:
         return e
     for t in e.args:
         chain = t.chain
-        if len(chain) != 1 or chain[0].kind != ex.CONST or chain[0].op != "basis":
+        if len(chain) != 1:
             return e
-        if not isinstance(chain[0].data[1], int):
+        vector = chain[0].args[0] if row and chain[0].op == "transpose" else chain[0]
+        if vector.op != "basis" or not isinstance(vector.data[1], int):
             return e
     return recorder.run("basis-stack", e, e)
 
@@ -293,6 +305,31 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
                         return recorder.apply(rule, e, A=a, B=b, C=c)
                     run = run[:-1] if side == 0 else run[1:]
     return e
+
+
+def _join_scalars(e: Expr, recorder: Recorder) -> Expr:
+    """a X + b X as (a + b) X, for scalars a and b, where that is not longer."""
+    groups: dict[tuple[Expr, ...], list[Expr]] = {}
+    for t in e.args:
+        if t.kind == ex.MUL:
+            groups.setdefault(t.chain, []).append(t)
+    for group in groups.values():
+        for s, t in _pairs(group):
+            shared = _shared(s, t, s.chain)
+            if shared.kind == ex.NUM:
+                continue
+            a, b = _scalar_rest(s, shared), _scalar_rest(t, shared)
+            if cost(ex.mul(ex.add(a, b), shared)) <= cost(ex.add(s, t)):
+                return recorder.apply("like-terms", e, a=a, b=b, X=shared)
+    return e
+
+
+def _scalar_rest(t: Expr, shared: Expr) -> Expr:
+    """The scalars and the number of a term that it does not share with another of the same chain."""
+    scalars = list(t.scalars)
+    for x in shared.scalars:
+        scalars.remove(x)
+    return ex.mul(ex.num(t.coefficient / shared.coefficient), *scalars)
 
 
 def _has_identity(e: Expr) -> bool:

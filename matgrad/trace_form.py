@@ -104,6 +104,8 @@ def _scalar_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
     if inner.op == "mean":
         if inner.args[0].shape.kind == ex.VECTOR:
             return recorder.apply("mean-vector", term, x=inner.args[0])
+        if inner.args[0].shape.kind == ex.ROW:
+            return _push(recorder.apply("mean-row", term, x=ex.transpose(inner.args[0])), recorder)
         if inner.args[0].shape.kind == ex.MATRIX:
             return recorder.apply("mean-matrix", term, X=inner.args[0])
     raise _stuck(inner)
