@@ -17,8 +17,10 @@ sys.path.insert(0, str(DOCS.parent))  # the tables of this checkout, whatever is
 
 from matgrad import __version__, diff  # noqa: E402
 from matgrad.errors import MatgradError, Unsupported  # noqa: E402
-from matgrad.functions import TABLE, Function  # noqa: E402
+from matgrad.functions import BY_NAME, OPERATOR_NAMES, TABLE, Function  # noqa: E402
+from matgrad.render.text import render  # noqa: E402
 from matgrad.rulebook import Entry, entries  # noqa: E402
+from matgrad.shapes import read  # noqa: E402
 from matgrad.trace_form import LAYOUTS  # noqa: E402
 
 HEAD = "<!-- Made by `python docs/generate.py` from {source}. Change that, not this page. -->"
@@ -44,6 +46,16 @@ STAGES = {
         "Each of these lowers the cost of an expression or moves it to the normal form"
         " (see [architecture.md](architecture.md)).",
     ),
+}
+
+# How the names of operators are called.
+CALLS = {
+    "dot": "dot(x, y)",
+    "inner": "inner(x, y)",
+    "outer": "outer(x, y)",
+    "solve": "solve(A, b)",
+    "square": "square(x)",
+    "kron": "kron(A, B)",
 }
 
 
@@ -130,6 +142,17 @@ def functions_page() -> str:
             " the exit code is 3.",
             "\n".join(rows),
         ]
+    rows = ["| typed as | is |", "| --- | --- |"]
+    rows += [
+        f"| {code(CALLS[name])} | {code(render(read(CALLS[name]).expr))} |"
+        for name in OPERATOR_NAMES
+        if name not in BY_NAME
+    ]
+    parts += [
+        "## Names of operators",
+        "These are read as operators that stand above, and printed as those.",
+        "\n".join(rows),
+    ]
     parts += ["## One by one", *(function_section(f) for f in ready)]
     return "\n\n".join(parts) + "\n"
 
@@ -271,22 +294,23 @@ def json_schema() -> str:
         }
     )
     span = record({"start": count, "end": count})
-    failure = record(
+    problem = record(
         {
-            "matgrad": version,
-            "error": record(
-                {
-                    "code": {"enum": error_kinds()},
-                    "message": text,
-                    "span": {
-                        "description": "character offsets in the text at fault, or null",
-                        "oneOf": [{"$ref": "#/$defs/span"}, {"type": "null"}],
-                    },
-                    "help": text,
-                }
-            ),
+            "code": {"enum": error_kinds()},
+            "message": text,
+            "span": {
+                "description": "character offsets in the text at fault, or null",
+                "oneOf": [{"$ref": "#/$defs/span"}, {"type": "null"}],
+            },
+            "help": text,
         }
     )
+    failure = record({"matgrad": version, "error": {"$ref": "#/$defs/problem"}})
+    failure["properties"]["others"] = {
+        "description": "what else is wrong with the same input; left out if nothing is",
+        **listed({"$ref": "#/$defs/problem"}),
+        "minItems": 1,
+    }
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:matgrad:json:{__version__}",
@@ -297,6 +321,7 @@ def json_schema() -> str:
         "$defs": {
             "answer": answer,
             "failure": failure,
+            "problem": problem,
             "variable": variable,
             "step": step,
             "check": check,

@@ -410,7 +410,7 @@ def power(base: Expr, exponent: Expr) -> Expr:
             raise ShapeProblem("division by zero", help="zero stands below a fraction line")
         if base.kind == NUM:
             bits = max(base.data.numerator.bit_length(), base.data.denominator.bit_length())
-            if base.data not in (0, 1, -1) and bits * abs(k) > MAX_NUMBER_BITS:
+            if base.data not in (0, 1, -1) and (bits - 1) * abs(k) > MAX_NUMBER_BITS:
                 raise _too_large()
             return num(base.data**k if abs(base.data) != 1 else base.data ** (abs(k) % 2 or 2))
         if base.kind == MUL and (base.data[0] != 1 or len(base.scalars) + bool(base.chain) > 1):
@@ -497,6 +497,8 @@ def diff(e: Expr) -> Expr:
 
 def index(e: Expr, *at: int | str | None) -> Expr:
     """An entry, a column `X[:,j]` or a row `X[i,:]`; indices count from 1, None is `:`."""
+    if at == (None,):
+        return e
     if len(at) == 1 or (at[0] is not None and at[1] is not None):
         shape = SCALAR_SHAPE
     elif at[0] is None and at[1] is None:

@@ -5,6 +5,7 @@ A property that is not in `properties(e)` is not proved; that is not the same as
 
 from __future__ import annotations
 
+from collections import Counter
 from weakref import WeakKeyDictionary
 
 from matgrad import expr as ex
@@ -127,6 +128,9 @@ def is_symmetric(e: Expr) -> bool:
         return True
     if e.shape.kind != ex.MATRIX or e.shape.rows != e.shape.cols:
         return False
+    if e.kind == ex.ADD:  # B + B' is symmetric, whatever the order
+        turned = Counter(push_transposes(ex.transpose(t)) for t in e.args)
+        return turned == Counter(map(push_transposes, e.args))
     return push_transposes(ex.transpose(e)) is push_transposes(e)
 
 
@@ -148,7 +152,7 @@ _IMPLIED = (
     ("orthogonal", ("invertible",)),
     ("positive", ("nonzero",)),
 )
-_POSITIVE = frozenset({"exp", "cosh", "sigmoid", "softplus", "softmax", "gamma"})
+_POSITIVE = frozenset({"exp", "cosh", "sigmoid", "softplus", "softmax"})
 
 _known: WeakKeyDictionary[Expr, frozenset[str]] = WeakKeyDictionary()
 
@@ -281,6 +285,8 @@ def _of_call(e: Expr) -> frozenset[str]:
         return first & {"spd", "symmetric", "diagonal"}
     if op in _POSITIVE:
         return frozenset({"positive"})
-    if op in ("sqrt", "abs", "det", "sum", "tr") and ("positive" in first or "spd" in first):
+    if op in ("sqrt", "abs", "sum", "tr", "gamma") and "positive" in first:
+        return frozenset({"positive"})
+    if op in ("det", "tr", "sum") and "spd" in first:
         return frozenset({"positive"})
     return frozenset()

@@ -94,6 +94,7 @@ class Typed(NamedTuple):
     expr: Expr
     variables: dict[str, Expr]
     functions: tuple[str, ...]
+    maps: tuple[tuple[str, Shape], ...]
     assumed: tuple[str, ...]  # names whose kind was not declared
     notes: tuple[str, ...]
     text: str
@@ -208,7 +209,7 @@ def _dimension(node: Syntax, text: str) -> Dim:
             values[id(item)] = dim_add(*parts)
         elif item.kind in ("mul", "juxtapose"):
             values[id(item)] = dim_mul(*parts)
-        elif item.kind == "div" and isinstance(parts[1], int):
+        elif item.kind == "div" and isinstance(parts[1], int) and _divisible(parts[0], parts[1]):
             values[id(item)] = dim_div(parts[0], parts[1])
         else:
             raise ShapeProblem(
@@ -218,6 +219,13 @@ def _dimension(node: Syntax, text: str) -> Dim:
                 text,
             )
     return values[id(node)]
+
+
+def _divisible(dim: Dim, k: int) -> bool:
+    """Whether a size divided by a number can be a size: n(n + 1)/2 can, 1/2 and n/2 cannot be known to."""
+    if isinstance(dim, int):
+        return dim % k == 0
+    return isinstance(dim, Poly)
 
 
 class Signature(NamedTuple):
@@ -583,10 +591,10 @@ class Inference:
             text = self.source(b)
             return f"; did you mean `{_turned(text)}` instead of `{text}`?"
         if {s.kind, t.kind} == {MATRIX, VECTOR}:
-            vector, matrix = (a, b) if s.kind == VECTOR else (b, a)
-            x, y = self.source(vector), self.source(matrix)
+            vector = a if s.kind == VECTOR else b
+            x = self.source(vector)
             number = f"; if `{x}` is a number, declare it: `--let '{x}: scalar'`"
-            return f"; to add it to each column write `{y} + {_tight(x)}*ones(n)'`" + (
+            return f"; for the same in each column write `{_tight(x)}*ones(n)'` for `{x}`" + (
                 number if vector.kind == "name" and x not in self.declared else ""
             )
         return ""
@@ -636,11 +644,13 @@ class Inference:
             return
         name, argument = str(inner.value), self.source(inner.args[0])
         after = self.source(other)
-        both = f"{argument} {after}" if node.kind == "juxtapose" else f"{argument}*{after}"
+        sign = {"juxtapose": " ", "div": "/"}.get(node.kind, "*")
+        both = f"{argument}{sign}{after}"
+        sign = sign.replace(" ", "*")
         raise SyntaxProblem(
             f"it is not clear where the argument of `{name}` ends",
             (Mark(inner.start, node.end),),
-            f"write `{name}({both})` or `{name}({argument})*{after}`",
+            f"write `{name}({both})` or `{name}({argument}){sign}{after}`",
             self.text,
         )
 
@@ -676,7 +686,7 @@ class Inference:
                 b,
                 help=f"did you mean `{_tight(x)}'*{y}`?"
                 if one_row
-                else f"did you mean `{x}*{_tight(y)}'`?",
+                else f"did you mean `{x}*{_turned(y)}`?",
             )
         if not self.unify(s.cols, t.rows):
             p, q = dim_text(s.cols), dim_text(t.rows)
@@ -684,9 +694,9 @@ class Inference:
             rows = f"`{y}` has {q} row{'' if q == '1' else 's'}"
             hints = []
             if s.kind == MATRIX and self.could(s.rows, t.rows):
-                hints.append(f"`{_tight(x)}'*{y}`")
+                hints.append(f"`{_turned(x)}*{y}`")
             if t.kind == MATRIX and self.could(s.cols, t.cols):
-                hints.append(f"`{x}*{_tight(y)}'`")
+                hints.append(f"`{x}*{_turned(y)}`")
             hint = f"; did you mean {' or '.join(hints)}?" if hints else ""
             raise self.problem(
                 "the sizes do not agree in a product", a, b, help=f"{columns} and {rows}{hint}"
@@ -1035,6 +1045,13 @@ class Inference:
     def wrong_arguments(self, node: Syntax, name: str) -> ShapeProblem:
         """Why no function of this name takes these arguments."""
         candidates = BY_NAME[name]
+        if len(node.args) == 2 and name in DIRECTIONS:
+            return ShapeProblem(
+                "a direction is 1 or 2",
+                (Mark(node.args[1].start, node.args[1].end),),
+                f"write `{name}(X, 1)` down the columns or `{name}(X, 2)` along the rows",
+                self.text,
+            )
         self.count_arguments(node, name, len(signature(candidates[0].op).parameters))
         argument = node.args[0]
         x, actual = self.source(argument), shape_text(self.shape(argument))
@@ -1048,7 +1065,7 @@ class Inference:
             dict.fromkeys(
                 "a square matrix" if s.kind == MATRIX and s.rows == s.cols else f"a {s.kind}"
                 for f in candidates
-                for s in [signature(f.op).parameters[-1][1]]
+                for s in [signature(f.op).parameters[0][1]]
             )
         )
         return self.problem(f"`{name}` takes {wanted}", argument, help=f"`{x}` is a {actual}")
@@ -1232,6 +1249,11 @@ _OF_SCALAR = {
     "transpose": "itself",
     "logdet": "log",
     "norm2": "abs",
+    "norm1": "abs",
+    "norminf": "abs",
+    "mean": "itself",
+    "max": "itself",
+    "min": "itself",
     "inv": "inverse",
 }
 
@@ -1269,16 +1291,16 @@ def pick(name: str, kinds: list[str], along: int | None = None) -> Function | st
             return TABLE[f"{name}:{along}"]
         if name in ("max", "min"):
             return TABLE[f"{name}:pair"]
+    if kinds == [SCALAR]:
+        for function in BY_NAME[name]:
+            if function.op in _OF_SCALAR:
+                return _OF_SCALAR[function.op]
     for function in BY_NAME[name]:
         parameters = signature(function.op).parameters
         if len(parameters) == len(kinds) and all(
             p.kind in (kind, ARRAY) for (_, p), kind in zip(parameters, kinds, strict=True)
         ):
             return function
-    if kinds == [SCALAR]:
-        for function in BY_NAME[name]:
-            if function.op in _OF_SCALAR:
-                return _OF_SCALAR[function.op]
     if kinds == [ROW]:
         column = pick(name, [VECTOR])
         if isinstance(column, Function) and signature(column.op).result.kind in (SCALAR, MATRIX):
@@ -1359,6 +1381,31 @@ def frobenius_product(a: Expr, b: Expr) -> Expr:
     return dot_product(a, b)
 
 
+_IN_DEFINITIONS = frozenset(
+    [
+        "number",
+        "name",
+        "add",
+        "sub",
+        "neg",
+        "pos",
+        "mul",
+        "juxtapose",
+        "div",
+        "hadamard",
+        "edivide",
+        "dot",
+        "power",
+        "superscript",
+        "epow",
+        "bars",
+        "norm",
+        "call",
+        "prefix",
+    ]
+)
+
+
 def _read_definition(name: str, body: Parsed) -> tuple[Expr, Expr]:
     """The variable and the value of `f(t) = ...`, both scalars. The value speaks of t alone."""
     t = Declared(name, ex.SCALAR_SHAPE, (), "variable")
@@ -1371,6 +1418,14 @@ def _read_definition(name: str, body: Parsed) -> tuple[Expr, Expr]:
             f"write numbers and `{name}` only",
             body.text,
         )
+    for node in body.nodes:
+        if node.kind not in _IN_DEFINITIONS or node.value in (*FILLED, *SIZED_CONSTANTS, "Σ"):
+            raise SyntaxProblem(
+                "a definition is made of numbers, its variable and elementwise functions",
+                (Mark(node.start, node.end, "not elementwise"),),
+                "as in `f(t) = t^2*exp(-t)`",
+                body.text,
+            )
     variable = ex.var(name, ex.SCALAR_SHAPE)
     return variable, build(body, Scope({name: variable}, {}, {}, {}, inference.constants))
 
@@ -1392,8 +1447,10 @@ def applied_entrywise(variable: Expr, body: Expr, argument: Expr) -> Expr:
         elif node.op == "power":
             done[node] = ex.epower(*args)
         else:
-            done[node] = ex.call(node.op, args, argument.shape, *node.data[1:])
-    return done[body]
+            both = _broadcast(*args) if len(args) == 2 and node.op != "polygamma" else args
+            done[node] = ex.call(node.op, both, argument.shape, *node.data[1:])
+    value = done[body]
+    return ex.mul(value, ex.ones(argument.shape)) if value.is_scalar else value
 
 
 def unknown_function(name: str, order: int, argument: Expr) -> Expr:
@@ -1753,8 +1810,34 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
     )
     result = build(parsed, scope)
     assumed = tuple(name for name in values if name not in declared)
-    notes = tuple(dict.fromkeys([*parsed.notes, *inference.notes]))
-    return Typed(result, values, tuple(functions), assumed, notes, parsed.text)
+    notes = tuple(
+        dict.fromkeys([*parsed.notes, *inference.notes, *_entrywise_notes(parsed, inference)])
+    )
+    return Typed(result, values, tuple(functions), tuple(maps.items()), assumed, notes, parsed.text)
+
+
+_OF_MATRICES = {
+    "exp": "expm",
+    "log": "logm",
+    "ln": "logm",
+    "sqrt": "sqrtm",
+    "sin": "sinm",
+    "cos": "cosm",
+}
+
+
+def _entrywise_notes(parsed: Parsed, inference: Inference) -> list[str]:
+    """That `exp(X)` works entry by entry, where X is square and the function has a matrix namesake."""
+    notes = []
+    for node in parsed.nodes:
+        if node.kind in ("call", "prefix") and node.value in _OF_MATRICES:
+            shape = _final(inference.shapes[id(node)])
+            if shape.kind == MATRIX and shape.rows == shape.cols:
+                other = _OF_MATRICES[str(node.value)]
+                notes.append(
+                    f"`{node.value}` works entry by entry; the matrix function is `{other}`"
+                )
+    return notes
 
 
 def _final(shape: Shape) -> Shape:

@@ -273,7 +273,7 @@ class Guard:
                     return False
                 if np.max(np.abs(array), initial=0) < 1e-6:
                     return False
-        except np.linalg.LinAlgError:
+        except (np.linalg.LinAlgError, IndexError):
             return False
         return True
 
@@ -285,7 +285,7 @@ def _error_at(point: Point, at: int, value_of: Any, derivative_of: Any) -> float
     try:
         (base,) = value_of(point.values, point.sizes, point.functions)
         (claimed,) = derivative_of(point.values, point.sizes, point.functions)
-    except np.linalg.LinAlgError:
+    except (np.linalg.LinAlgError, IndexError):
         return None
     if not np.all(np.isfinite(base)):
         return None
@@ -327,7 +327,7 @@ def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float]
 
         try:
             differences = [(moved(h) - moved(-h)) / (2 * h) for h in (4e-3, 2e-3, 1e-3)]
-        except np.linalg.LinAlgError:
+        except (np.linalg.LinAlgError, IndexError):
             return None
         first = [(4 * b - a) / 3 for a, b in itertools.pairwise(differences)]
         second = (16 * first[1] - first[0]) / 15
@@ -433,7 +433,7 @@ def line_values(
             if not float(np.max(np.abs(a - b), initial=0)) <= 1e-3 * (size + 1e-3):
                 return None  # too near a pole or the edge of a domain
         return _finite([(4 * b - a) / 3 for a, b in zip(*results, strict=True)])
-    except np.linalg.LinAlgError:
+    except (np.linalg.LinAlgError, IndexError):
         return None
 
 

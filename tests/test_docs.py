@@ -177,7 +177,10 @@ def test_readme_has_every_exit_code() -> None:
 
 
 def test_language_page_has_the_limits() -> None:
+    from matgrad.derive import MAX_SHOWN, MAX_WRITTEN
+    from matgrad.expr import MAX_NUMBER_BITS
     from matgrad.parse import MAX_LENGTH, MAX_NUMBER_DIGITS
+    from matgrad.rewrite import _MAX_TERMS, MAX_FACTORS
     from matgrad.shapes import MAX_POWER, MAX_SIZE
 
     page = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
@@ -186,6 +189,11 @@ def test_language_page_has_the_limits() -> None:
     assert f"a number {MAX_NUMBER_DIGITS} digits" in section
     assert f"an exponent of {MAX_POWER}" in section
     assert f"a size {MAX_SIZE:,}" in section
+    assert f"at most {MAX_NUMBER_BITS:,} bits" in section
+    assert f"at most {MAX_FACTORS} factors" in section
+    assert f"an answer {MAX_WRITTEN:,} symbols" in section
+    assert f"expressions of up to {MAX_SHOWN:,} symbols" in section
+    assert f"at most {_MAX_TERMS} terms" in section
 
 
 def tables_of_language() -> list[list[list[str]]]:
@@ -211,13 +219,41 @@ def test_every_operator_of_the_language_page_is_read() -> None:
 def test_what_the_language_page_says_has_no_derivative_has_none() -> None:
     """If this fails, matgrad learned something: take the row out of the page."""
     import matgrad
-    from matgrad.errors import Unsupported
+    from matgrad.errors import MatgradError, Unsupported
 
-    (table,) = (t for t in tables_of_language() if "expression" in t[0][0])
+    without, unread = (t for t in tables_of_language() if "expression" in t[0][0])
+    for error, table in ((Unsupported, without), (MatgradError, unread)):
+        for row in table[2:]:
+            expression, wrt = (cell.strip("`") for cell in row[:2])
+            with pytest.raises(error) as problem:
+                matgrad.diff(expression, wrt, let=re.findall("`([^`]+)`", row[2]))
+            assert problem.value.code == (3 if table is without else 2), expression
+
+
+def test_the_language_page_has_every_kind_of_declaration() -> None:
+    from matgrad.shapes import declare
+
+    page = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    (table,) = (t for t in tables_of_language() if t[0][0] == "declaration")
     for row in table[2:]:
-        expression, wrt = (cell.strip("`") for cell in row)
-        with pytest.raises(Unsupported):
-            matgrad.diff(expression, wrt, let=["x: vector(n)"] if "1:n" in expression else [])
+        for text in re.findall("`([^`]+)`", row[0]):
+            declare(text)
+    written = " ".join(row[0] for row in table)
+    from matgrad.shapes import _PLAIN_KINDS, _SQUARE_PROPERTIES
+
+    for word in {*_PLAIN_KINDS, *_SQUARE_PROPERTIES, "positive", "elementwise"} - {"array"}:
+        assert word in written, word
+    assert "## LaTeX" in page
+
+
+def test_the_changelog_counts_the_functions() -> None:
+    from matgrad.functions import TABLE
+
+    text = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+    ready = sum(bool(f.differential) for f in TABLE.values())
+    assert (
+        f"{ready} functions and operators with their derivatives; {len(TABLE) - ready} more" in text
+    )
 
 
 def modules_of_architecture() -> list[str]:
@@ -340,6 +376,9 @@ def problems(value: Any, schema: dict[str, Any], at: str = "$") -> list[str]:
         elif keyword == "items":
             for i, item in enumerate(value if isinstance(value, list) else ()):
                 found += problems(item, wanted, f"{at}[{i}]")
+        elif keyword == "minItems":
+            if isinstance(value, list) and len(value) < wanted:
+                found.append(f"{at} has fewer than {wanted} items")
         elif keyword == "maxItems":
             if isinstance(value, list) and len(value) > wanted:
                 found.append(f"{at} has more than {wanted} items")
@@ -388,6 +427,10 @@ def json_of(arguments: list[str]) -> tuple[Any, int]:
         ["x'S x", "--wrt", "x", "--let", "S: spd(n)", "--no-check"],
         ["sum(tanh(W*x + b))", "--wrt", "W", "--steps", "none"],
         ["x'Ax", "--wrt", "x", "--seed", "7"],
+        ["\\frac{1}{2} x^\\top A x", "--wrt", "x"],
+        ["c*sum(i=1:n, x[i]^2)", "--wrt", "c", "--let", "x: vector(n)"],
+        ["f(c)", "--wrt", "c", "--let", "f(t) = t^2*exp(-t)"],
+        ["A:B + sum(A)/rows(A)", "--wrt", "A"],
     ],
     ids=lambda a: " ".join(a),
 )
@@ -409,6 +452,10 @@ def test_json_answer_fits_the_schema(arguments: list[str]) -> None:
         (["A*X*B", "--wrt", "X"], "unsupported", 3),
         (["tr(X^65)"], "limit", 4),
         (["x'x", "--let", "x: vectr"], "name", 2),
+        (["x'x", "--nonsense"], "usage", 2),
+        (["foo'*bar"], "name", 2),
+        (["x'x*2^5000"], "limit", 4),
+        (["\\foo{x}"], "syntax", 2),
     ],
     ids=lambda a: " ".join(a) if isinstance(a, list) else str(a),
 )
@@ -417,10 +464,11 @@ def test_json_error_fits_the_schema(arguments: list[str], kind: str, code: int) 
     assert problems(value, SCHEMA) == []
     assert value["error"]["code"] == kind
     assert left == code
+    assert ("others" in value) == (arguments == ["foo'*bar"])
 
 
 def test_schema_names_every_kind_of_error() -> None:
-    kinds = SCHEMA["$defs"]["failure"]["properties"]["error"]["properties"]["code"]["enum"]
+    kinds = SCHEMA["$defs"]["problem"]["properties"]["code"]["enum"]
     assert {"usage", "syntax", "name", "shape", "unsupported", "limit", "bug"} <= set(kinds)
 
 

@@ -76,7 +76,8 @@ def _size(dim: Dim) -> str:
     """A dimension as code over a dictionary `sizes`."""
     import re
 
-    return re.sub(r"[^\W\d]\w*", lambda m: f"sizes[{m.group()!r}]", dim_text(dim))
+    text = dim_text(dim).replace("/", "//")
+    return re.sub(r"[^\W\d]\w*", lambda m: f"sizes[{m.group()!r}]", text)
 
 
 def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
@@ -109,6 +110,8 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
         )
     if e.op == "hadamard":
         return "*".join(args)
+    if e.op == "kron":
+        return _kronecker(e, args)
     if e.op == "matpow":
         return TABLE["matpow"].numpy.format(X=args[0], k=int(e.args[1].data))
     names = [name for name, _ in signature(e.op).parameters]
@@ -178,6 +181,14 @@ def _pair(a: str, s: str, b: str, t: str) -> tuple[str, str]:
     if s == ex.ROW:
         return f"({a} @ {b})", ex.SCALAR if t == ex.VECTOR else ex.ROW
     return f"({a} @ {b})", ex.VECTOR if t == ex.VECTOR else ex.MATRIX
+
+
+def _kronecker(e: Expr, args: list[str]) -> str:
+    if len({a.shape.kind for a in e.args}) == 1:
+        return TABLE["kron"].numpy.format(X=args[0], Y=args[1])
+    suffix = {ex.VECTOR: "[:, None]", ex.ROW: "[None, :]"}
+    x, y = (c + suffix.get(a.shape.kind, "") for c, a in zip(args, e.args, strict=True))
+    return TABLE["kron"].numpy.format(X=x, Y=y)
 
 
 def _stack(e: Expr, args: list[str]) -> str:

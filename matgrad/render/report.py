@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from matgrad.derive import Derivation
 
 REASON_COLUMN = 41
-MAX_LINES = 400
 
 
 class Row(NamedTuple):
@@ -84,6 +83,10 @@ def where_text(d: Derivation, style: str) -> str:
         real = {"unicode": "ℝ → ℝ", "latex": "\\mathbb{R} \\to \\mathbb{R}"}.get(style, "R -> R")
         words = "" if style == "latex" else ", entry by entry"
         parts.append(f"{name_text(name, style)}: {real}{words}")
+    for name, shape in d.typed.maps:
+        value = space_text(shape, style)
+        text = "a function to " if style != "latex" else "\\text{ a function to } "
+        parts.append(f"{name_text(name, style)}: {text}{value}")
     return ", ".join(parts)
 
 

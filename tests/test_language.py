@@ -1,0 +1,959 @@
+"""The language of design/language.md, sections 1 to 5: what is the same text, what is inferred, what is an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from matgrad import expr as ex
+from matgrad.derive import declarations
+from matgrad.errors import (
+    LimitProblem,
+    MatgradError,
+    NameProblem,
+    ShapeProblem,
+    SyntaxProblem,
+)
+from matgrad.expr import Expr
+from matgrad.functions import BY_NAME, DIRECTIONS, NEED_DIRECTION, TABLE
+from matgrad.render.text import render
+from matgrad.shapes import Typed, declare, read, signature
+
+
+def parsed(text: str, let: str = "") -> Typed:
+    """The reading of a text; declarations are separated by `;`."""
+    return read(text, declarations([d for d in map(str.strip, let.split(";")) if d]))
+
+
+def node(text: str, let: str = "") -> Expr:
+    return parsed(text, let).expr
+
+
+def failure(kind: type[MatgradError], text: str, let: str = "") -> MatgradError:
+    with pytest.raises(kind) as caught:
+        parsed(text, let)
+    return caught.value
+
+
+def underlined(problem: MatgradError, text: str) -> list[str]:
+    return [text[m.start : m.end] for m in problem.marks]
+
+
+XY = "x: vector(n); y: vector(n); z: vector(n)"
+AB = "A: matrix(n, n); B: matrix(n, n); C: matrix(n, n); X: matrix(n, n)"
+MN = "X: matrix(m, n); Y: matrix(m, n)"
+ALL = f"{AB}; {XY}; a: scalar; b: scalar; c: scalar; t: scalar"
+
+# --- the same thing, written in several ways (text, the same as, declarations) ----------------------------------------
+
+SAME: list[tuple[str, str, str]] = [
+    # transposes
+    ("X^T", "X'", MN),
+    ("X^⊤", "X'", MN),
+    ("Xᵀ", "X'", MN),
+    ("X.T", "X'", MN),
+    ("X’", "X'", MN),
+    ("X^{T}", "X'", MN),
+    ("X^{⊤}", "X'", MN),
+    ("transpose(X)", "X'", MN),
+    ("X''", "X", MN),
+    ("X'''", "X'", MN),
+    ("x''", "x", XY),
+    ("x^TA x", "x'*A*x", ALL),
+    ("x^TAx", "x'*A*x", ""),
+    ("a'", "a", ALL),
+    # inverses
+    ("X^-1", "inv(X)", AB),
+    ("X⁻¹", "inv(X)", AB),
+    ("X^{-1}", "inv(X)", AB),
+    ("X**-1", "inv(X)", AB),
+    ("inverse(X)", "inv(X)", AB),
+    ("X^(-1)", "inv(X)", AB),
+    ("X^-T", "inv(X)'", AB),
+    ("X^{-T}", "inv(X)'", AB),
+    ("X^{-⊤}", "inv(X)'", AB),
+    ("X^-⊤", "inv(X)'", AB),
+    ("X⁻ᵀ", "inv(X)'", AB),
+    ("X^-2", "inv(X^2)", AB),
+    ("inv(a)", "1/a", ALL),
+    ("a^-T", "1/a", ALL),
+    # powers
+    ("X²", "X^2", AB),
+    ("X**2", "X^2", AB),
+    ("X^{2}", "X^2", AB),
+    ("a¹⁰", "a^10", ALL),
+    ("a^{b+1}", "a^(b + 1)", ALL),
+    ("a**b", "a^b", ALL),
+    ("square(x)", "x.^2", XY),
+    ("square(a)", "a^2", ALL),
+    ("2^-1", "1/2", ""),
+    ("a^-b", "a^(-b)", ALL),
+    ("a^-1", "1/a", ALL),
+    ("a^--1", "a", ALL),
+    ("x.^2'", "(x.^2)'", XY),
+    ("a - b - c", "(a - b) - c", ALL),
+    ("X⁻²", "inv(X^2)", AB),
+    ("-a^2", "-(a^2)", ALL),
+    ("a^2^3", "(a^2)^3", ALL),
+    ("x.^-1", "1./x", XY),
+    # products
+    ("A@B", "A*B", AB),
+    ("A B", "A*B", AB),
+    ("A (B)", "A*B", AB),
+    ("2 A x", "2*A*x", ALL),
+    ("2A", "2*A", AB),
+    ("x'A x", "x'*A*x", ALL),
+    ("(x+y)(x-y)'", "(x + y)*(x - y)'", XY),
+    ("(x+y)'(x-y)", "(x + y)'*(x - y)", XY),
+    ("A⊙B", "A.*B", AB),
+    ("A∘B", "A.*B", AB),
+    ("A⊘B", "A./B", AB),
+    ("2.*A", "2*A", AB),
+    ("2 .* A", "2*A", AB),
+    ("A.*2", "2*A", AB),
+    ("A'*B'", "transpose(A)*transpose(B)", AB),
+    ("A\\x", "inv(A)*x", ALL),
+    ("A\\B", "inv(A)*B", AB),
+    ("solve(A, x)", "inv(A)*x", ALL),
+    ("a\\x", "x/a", ALL),
+    ("A⊗B", "kron(A, B)", AB),
+    ("a⊗B", "a*B", ALL),
+    ("x·y", "x'*y", XY),
+    ("x⋅y", "x'*y", XY),
+    ("dot(x, y)", "x'*y", XY),
+    ("inner(x, y)", "x'*y", XY),
+    ("x'·y'", "x'*y", XY),
+    ("x·y'", "x'*y", XY),
+    ("x'·y", "x'*y", XY),
+    ("A·x", "A*x", ALL),
+    ("A·B", "A*B", AB),
+    ("a·x", "a*x", ALL),
+    ("x·a", "a*x", ALL),
+    ("a·b", "a*b", ALL),
+    ("A:B", "tr(A'*B)", AB),
+    ("x:y", "x'*y", XY),
+    ("x':y'", "x'*y", XY),
+    ("a:b", "a*b", ALL),
+    ("outer(x, y)", "x*y'", XY),
+    ("A−B", "A - B", AB),
+    ("−x", "-x", XY),
+    ("+x", "x", XY),
+    ("--x", "x", XY),
+    ("A*-x", "-(A*x)", ALL),
+    ("1/2*x'A x", "x'*A*x/2", ALL),
+    ("1/2 x'x", "x'*x/2", XY),
+    ("½ x'x", "x'*x/2", XY),
+    ("⅔ a", "2*a/3", ALL),
+    ("¼", "1/4", ""),
+    (".5 a", "a/2", ALL),
+    ("1e2 a", "100*a", ALL),
+    ("a/b/c", "a/(b*c)", ALL),
+    ("a/b*c", "a*c/b", ALL),
+    ("a/2 b", "a*b/2", ALL),
+    # broadcasting
+    ("x - mean(x)", "x - mean(x)*ones(n)", XY),
+    ("1 + exp(x)", "ones(n) + exp(x)", XY),
+    ("1./x", "ones(n)./x", XY),
+    ("x./2", "x/2", XY),
+    ("x - a", "x - a*ones(n)", ALL),
+    ("a - x'", "a*ones(n)' - x'", ALL),
+    ("X + 1", "X + ones(m, n)", MN),
+    ("2.^x", "2.^x", XY),
+    # functions without brackets
+    ("ln det(X)", "logdet(X)", AB),
+    ("ln det X", "logdet(X)", AB),
+    ("log det X", "logdet(X)", AB),
+    ("log(det(X))", "logdet(X)", AB),
+    ("ln|X|", "logdet(X)", AB),
+    ("log |X|", "logdet(X)", AB),
+    ("ln det (X'X)", "logdet(X'*X)", AB),
+    ("tr X", "trace(X)", AB),
+    ("sin t", "sin(t)", ALL),
+    ("tr X'", "tr(X')", AB),
+    ("sin t cos t", "sin(t)*cos(t)", ALL),
+    ("√(a)", "sqrt(a)", ALL),
+    ("√a", "sqrt(a)", ALL),
+    ("√x", "sqrt(x)", XY),
+    ("ln a", "log(a)", ALL),
+    # bars and norms
+    ("|X|", "det(X)", AB),
+    ("|a|", "abs(a)", ALL),
+    ("|a| + |b|", "abs(a) + abs(b)", ALL),
+    ("|A| |B|", "det(A)*det(B)", AB),
+    ("|A|*|B|", "det(A)*det(B)", AB),
+    ("|a - (|b|)|", "abs(a - abs(b))", ALL),
+    ("||x||", "norm2(x)", XY),
+    ("‖x‖", "norm2(x)", XY),
+    ("norm(x)", "norm2(x)", XY),
+    ("‖x‖²", "norm2(x)^2", XY),
+    ("||x||^2", "norm2(x)^2", XY),
+    ("||x|| ||y||", "norm2(x)*norm2(y)", XY),
+    ("‖x‖_2^2", "norm2(x)^2", XY),
+    ("‖x‖_{2}", "norm2(x)", XY),
+    ("‖x‖₂²", "norm2(x)^2", XY),
+    ("‖x‖_1", "norm1(x)", XY),
+    ("‖x‖₁", "norm1(x)", XY),
+    ("‖x‖_∞", "norminf(x)", XY),
+    ("‖x‖_inf", "norminf(x)", XY),
+    ("‖x'‖", "norm2(x)", XY),
+    ("‖X‖", "normF(X)", MN),
+    ("‖X‖_F", "normF(X)", MN),
+    ("||X||_F^2", "normF(X)^2", MN),
+    ("norm2(X)", "normF(X)", MN),
+    ("norm(X)", "normF(X)", MN),
+    ("‖X‖_2", "specnorm(X)", MN),
+    ("‖X‖_*", "nucnorm(X)", MN),
+    ("‖X‖_{*}", "nucnorm(X)", MN),
+    ("‖X‖_1", "norm1(X)", MN),
+    ("‖X‖_∞", "norminf(X)", MN),
+    ("‖a‖", "abs(a)", ALL),
+    ("||A*x-y||^2", "norm2(A*x - y)^2", ALL),
+    # indices
+    ("X[1,:][2]", "X[1,:][2]", MN),
+    ("X[:,:]", "X", MN),
+    ("X[ i , j ]", "X[i,j]", MN),
+    ("x[1]^2", "(x[1])^2", XY),
+    ("(x + y)[2]", "(x + y)[2]", XY),
+    ("A*x[1]", "x[1]*A", ALL),
+    # stacks
+    ("[x]", "x", XY),
+    ("[A]", "A", AB),
+    ("[ a;b ]", "[a; b]", ALL),
+    ("2[a; b]", "2*[a; b]", ALL),
+    ("A [x, y]", "A*[x, y]", ALL),
+    # sums over an index
+    ("Σ(i=1:n, x[i]^2)", "sum(i=1:n, x[i]^2)", XY),
+    ("sum(i = 1:n, a^i)", "sum(i=1:n, a^i)", f"{XY}; a: scalar"),
+    # sizes
+    ("len(x)", "n", XY),
+    ("len(x')", "n", XY),
+    ("rows(X)", "m", MN),
+    ("cols(X)", "n", MN),
+    ("rows(x)", "n", XY),
+    ("sum(x)/n", "sum(x)/len(x)", XY),
+    ("len(x)", "3", "x: vector(3)"),
+    ("cols(x)", "1", XY),
+    # filled and sized constants
+    ("x + vector(c)", "x + c", ALL),
+    ("X + matrix(c)", "X + c*ones(m, n)", f"{MN}; c: scalar"),
+    ("X + matrix(1)", "X + ones(m, n)", MN),
+    ("x'ones", "x'*ones(n)", XY),
+    ("x + zeros", "x", XY),
+    ("x + zeros(n)", "x", XY),
+    ("X + zeros(m, n)", "X", MN),
+    ("X + I", "X + eye(n)", AB),
+    ("I*x", "x", XY),
+    ("A*eye(n)", "A", AB),
+    ("e_1'*x", "e_1'*x", XY),
+    ("pi", "π", ""),
+    ("2 pi", "2*π", ""),
+    # names
+    ("α", "alpha", ""),
+    ("alpha x", "α*x", XY),
+    ("λ‖x‖²", "lambda*norm2(x)^2", XY),
+    ("Sigma", "Σ", ""),
+    ("x₁", "x1", ""),
+    ("x_{in}", "x_in", ""),
+    ("ϵ", "ε", ""),
+    ("ϕ", "φ", ""),
+    ("gamma", "γ", ""),
+    ("t gamma", "t*γ", ALL),
+    ("x'Ax", "x'*A*x", ""),
+    ("X'AX", "X'*A*X", ""),
+    ("tr(AXB)", "tr(A*X*B)", ""),
+    # functions declared
+    ("f(x)", "x.^2.*exp(-x)", "f(t) = t^2*exp(-t); x: vector(n)"),
+    ("f(a)", "a^2*exp(-a)", "f(t) = t^2*exp(-t); a: scalar"),
+    ("f(2)", "4*exp(-2)", "f(t) = t^2*exp(-t)"),
+    ("f(X)", "1 + exp(X)", "f(t) = 1 + exp(t); X: matrix(m, n)"),
+    ("f(x)", "2*x", "f(t) = 2*t; x: vector(n)"),
+    ("f(x)", "x", "f(t) = t; x: vector(n)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, same, let", SAME)
+def test_the_same_node(text: str, same: str, let: str) -> None:
+    assert node(text, let) is node(same, let)
+
+
+# Text, declarations, how it is read back, its shape, what was assumed, the notes.
+INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
+    ('norm2(A*x - b)^2', '', 'norm2(A x - b)^2', 'scalar', 'A: matrix(m, n); x: vector(n); b: vector(m)', ()),
+    ('‖A x - b‖² + λ‖x‖²', '', 'norm2(A x - b)^2 + λ norm2(x)^2', 'scalar', 'A: matrix(m, n); x: vector(n); b: vector(m); λ: scalar', ()),
+    ('sum(log(1 + exp(-y.*(X*w))))', '', 'sum(log(1 + exp(-(y .* (X w)))))', 'scalar', 'y: vector(m); X: matrix(m, n); w: vector(n)', ()),
+    ("(x-μ)'*inv(Σ)*(x-μ)", '', "(x - μ)' Σ^-1 (x - μ)", 'scalar', 'x: vector(n); μ: vector(n); Σ: matrix(n, n)', ()),
+    ('x^3*exp(-x)', '', 'x^3 exp(-x)', 'scalar', 'x: scalar', ()),
+    ('a*X + b*Y', '', 'a X + b Y', 'matrix(m, n)', 'a: scalar; X: matrix(m, n); b: scalar; Y: matrix(m, n)', ()),
+    ("‖X - U V'‖²", '', "norm(X - U V')^2", 'scalar', 'X: matrix(m, n); U: matrix(m, p); V: matrix(n, p)', ()),
+    ('expm(t*A)', '', 'expm(t A)', 'matrix(n, n)', 't: scalar; A: matrix(n, n)', ()),
+    ("a'X b", '', "a' X b", 'scalar', 'a: vector(m); X: matrix(m, n); b: vector(n)', ()),
+    ("x'x/len(x)", '', "x' x/n", 'scalar', 'x: vector(n)', ()),
+    ("x'*A*x", '', "x' A x", 'scalar', 'x: vector(n); A: matrix(n, n)', ()),
+    ('A\\b', '', 'A^-1 b', 'vector(n)', 'A: matrix(n, n); b: vector(n)', ()),
+    ('x[1]', '', 'x[1]', 'scalar', 'x: vector(n)', ()),
+    ('a[2]', '', 'a[2]', 'scalar', 'a: vector(n)', ()),
+    ('b + x', '', 'b + x', 'vector(n)', 'b: vector(n); x: vector(n)', ()),
+    ('y.*x', '', 'y .* x', 'vector(n)', 'y: vector(n); x: vector(n)', ()),
+    ('a.*x', '', 'a .* x', 'vector(n)', 'a: vector(n); x: vector(n)', ()),
+    ('x.^a', '', 'x.^a', 'vector(n)', 'x: vector(n); a: scalar', ()),
+    ('A*x + b', '', 'A x + b', 'vector(m)', 'A: matrix(m, n); x: vector(n); b: vector(m)', ()),
+    ("x'x/n", 'x: vector(n)', "x' x/n", 'scalar', '', ()),
+    ('X + 1', '', 'X + 1', 'matrix(m, n)', 'X: matrix(m, n)', ('`1` is added to every entry of `X`',)),
+    ('X + 1', 'X: matrix(m, n)', 'X + 1', 'matrix(m, n)', '', ('`1` is added to every entry of `X`',)),
+    ("X'X", '', "X' X", 'matrix(n, n)', 'X: matrix(m, n)', ()),
+    ("x'Ax", '', "x' A x", 'scalar', 'x: vector(n); A: matrix(n, n)', ('Ax is read as A*x',)),
+    ("x_0'W1 x_0", '', "x_0' W1 x_0", 'scalar', 'x_0: vector(n); W1: matrix(n, n)', ()),
+    ('α x', 'x: vector', 'α x', 'vector(n)', 'α: scalar', ()),
+    ('a', '', 'a', 'scalar', 'a: scalar', ()),
+    ('x', '', 'x', 'vector(n)', 'x: vector(n)', ()),
+    ("α'x", '', "α' x", 'scalar', 'α: vector(n); x: vector(n)', ()),
+    ('μ + x', '', 'μ + x', 'vector(n)', 'μ: vector(n); x: vector(n)', ()),
+    ('sum(i=1:n, x[i]^2)', '', 'sum(i=1:n, x[i]^2)', 'scalar', 'x: vector(n)', ()),
+    ('sum(i=1:3, x[i])', '', 'sum(i=1:3, x[i])', 'scalar', 'x: vector(3)', ()),
+    ('sum(i=1:n, a^i)', '', 'sum(i=1:n, a^i)', 'scalar', 'a: scalar', ()),
+    ('sum(i=1:n, i*x[i])', '', 'sum(i=1:n, i x[i])', 'scalar', 'x: vector(n)', ()),
+    ('sum(i=2:5, x[i])', 'x: vector(5)', 'sum(i=2:5, x[i])', 'scalar', '', ()),
+    ('Σ(i=1:n, sum(j=1:m, X[i,j]))', '', 'sum(i=1:n, sum(j=1:m, X[i,j]))', 'scalar', 'X: matrix(n, m)', ()),
+    ('u(x)', 'u: vector(m) of vector(n); x: vector(n)', 'u(x)', 'vector(m)', '', ()),
+    ('u(x)', 'u: vector(m) of vector(n)', 'u(x)', 'vector(m)', 'x: vector(n)', ()),
+    ('g(X)', 'g: scalar of matrix(m, n)', 'g(X)', 'scalar', 'X: matrix(m, n)', ()),
+    ('U(X)', 'U: matrix(p, q) of matrix(m, n)', 'U(X)', 'matrix(p, q)', 'X: matrix(m, n)', ()),
+    ('f(x)', 'f: elementwise; x: vector(n)', 'f(x)', 'vector(n)', '', ()),
+    ("f'(x)", 'f: elementwise; x: vector(n)', "f'(x)", 'vector(n)', '', ()),
+    ("f''(x)", 'f: elementwise; x: vector(n)', "f''(x)", 'vector(n)', '', ()),
+    ('f(x)', 'f(t) = t; x: vector(n)', 'x', 'vector(n)', '', ()),
+    ('A B x', '', 'A B x', 'vector(m)', 'A: matrix(m, n); B: matrix(n, p); x: vector(p)', ()),
+    ('1\\x', '', 'x', 'vector(n)', 'x: vector(n)', ()),
+    ('A[i,:]', 'A: matrix(2, 3)', 'A[i,:]', 'row(3)', '', ()),
+    ('A[:,j]', 'A: matrix(2, 3)', 'A[:,j]', 'vector(2)', '', ()),
+    ('[A, x]', 'x: vector(2); A: matrix(2, 2)', '[A, x]', 'matrix(2, 3)', '', ()),
+    ("[A; x']", 'x: vector(2); A: matrix(2, 2)', "[A; x']", 'matrix(3, 2)', '', ()),
+    ("[a, x']", 'x: vector(2); a: scalar', "[a, x']", 'row(3)', '', ()),
+    ('[a; x]', 'x: vector(2); a: scalar', '[a; x]', 'vector(3)', '', ()),
+    ('[x, x; y, y]', 'x: vector(2); y: vector(3)', '[x, x; y, y]', 'matrix(5, 2)', '', ()),
+    ('‖x‖_F', 'x: vector(2)', 'norm2(x)', 'scalar', '', ()),
+    ('‖a‖_1', 'a: scalar', 'norm1(a)', 'scalar', '', ()),
+    ('‖a‖_2', 'a: scalar', 'abs(a)', 'scalar', '', ()),
+    ("‖x'‖_1", 'x: vector(2)', "norm1(x')", 'scalar', '', ()),
+    ('tr(A)^2 B', 'A: matrix(n, n)', 'tr(A)^2 B', 'matrix(m, p)', 'B: matrix(m, p)', ()),
+    ('sin a^2', '', 'sin(a^2)', 'scalar', 'a: scalar', ()),
+    ('tr(A) tr(B)', '', 'tr(A) tr(B)', 'scalar', 'A: matrix(n, n); B: matrix(m, m)', ()),
+    ('softmax(X, 1)', 'X: matrix(m, n)', 'softmax(X, 1)', 'matrix(m, n)', '', ()),
+    ("logsumexp(x')", 'x: vector(n)', 'logsumexp(x)', 'scalar', '', ()),
+    ("diag(x')", 'x: vector(n)', 'diag(x)', 'matrix(n, n)', '', ()),
+    ('cross(x, y)', '', 'cross(x, y)', 'vector(3)', 'x: vector(3); y: vector(3)', ()),
+    ('max(x, y)', '', 'max(x, y)', 'vector(n)', 'x: vector(n); y: vector(n)', ()),
+    ('max(x, a)', 'x: vector(2)', 'max(x, a)', 'vector(2)', 'a: vector(2)', ()),
+    ('max(a, x)', 'x: vector(2)', 'max(a, x)', 'vector(2)', 'a: vector(2)', ()),
+    ('max(X, 1)', 'X: matrix(m, n)', 'max(X, 1)', 'row(n)', '', ()),
+    ('max(X, 0)', 'X: matrix(m, n)', 'max(X, zeros(m, n))', 'matrix(m, n)', '', ()),
+    ('max(x, 1)', 'x: vector(n)', 'max(x, ones(n))', 'vector(n)', '', ()),
+    ('mean(X)', 'X: matrix(m, n)', 'mean(X)', 'scalar', '', ()),
+    ('mean(X, 2)', 'X: matrix(m, n)', 'mean(X, 2)', 'vector(m)', '', ()),
+    ('max(a)', 'a: scalar', 'max(a)', 'scalar', '', ()),
+    ('polygamma(1, x)', '', 'polygamma(1, x)', 'vector(n)', 'x: vector(n)', ()),
+    ('polygamma(1, X)', 'X: matrix(m, n)', 'polygamma(1, X)', 'matrix(m, n)', '', ()),
+    ('rows(a)', 'a: scalar', '1', 'scalar', '', ()),
+    ('vector(2)', '', '2 ones(n)', 'vector(n)', '', ()),
+    ('matrix(2)', '', '2 ones(n, m)', 'matrix(n, m)', '', ()),
+    ('vector(2) + x', '', '2 + x', 'vector(n)', 'x: vector(n)', ()),
+    ('A*vector(2)', 'A: matrix(m, n)', '2 A ones(n)', 'vector(m)', '', ()),
+    ('matrix(2)*x', '', '2 ones(m, n) x', 'vector(m)', 'x: vector(n)', ()),
+    ('A·x', '', 'A x', 'vector(m)', 'A: matrix(m, n); x: vector(n)', ()),
+    ('outer(x, y)', '', "x y'", 'matrix(n, m)', 'x: vector(n); y: vector(m)', ()),
+    ('1:n', '', 'n', 'scalar', 'n: scalar', ()),
+    ('eye(n)', '', 'I', 'matrix(n, n)', '', ()),
+    ("ones(n)'x", '', "ones(n)' x", 'scalar', 'x: vector(n)', ()),
+    ('ones(2*n)', '', 'ones(2*n)', 'vector(2*n)', '', ()),
+    ('I', '', 'I', 'matrix(n, n)', '', ()),
+    ('I + 1', '', 'eye(n) + 1', 'matrix(n, n)', '', ('`1` is added to every entry of `I`; for a multiple of I write `1*I`',)),
+    ('kron(I, W)', '', 'kron(eye(p), W)', 'matrix(m*p, n*p)', 'W: matrix(m, n)', ()),
+    ('I*x', '', 'x', 'vector(n)', 'x: vector(n)', ()),
+    ('e_1', '', 'e_1', 'vector(n)', '', ()),
+    ("e_1'x", '', "e_1' x", 'scalar', 'x: vector(n)', ()),
+    ("e_i'x", '', "e_i' x", 'scalar', 'x: vector(n)', ()),
+    ('ones', '', 'ones(n)', 'vector(n)', '', ()),
+    ("x'ones", '', "x' ones(n)", 'scalar', 'x: vector(n)', ()),
+    ('2', '', '2', 'scalar', '', ()),
+    ('n + x[1]', 'x: vector(n)', 'n + x[1]', 'scalar', '', ()),
+    ('n*m', 'X: matrix(m, n)', 'n m', 'scalar', '', ()),
+    ('Ab', '', 'A b', 'vector(m)', 'A: matrix(m, n); b: vector(n)', ('Ab is read as A*b',)),
+    ('ABC', '', 'A B C', 'matrix(m, k)', 'A: matrix(m, n); B: matrix(n, p); C: matrix(p, k)', ('ABC is read as A*B*C',)),
+    ('AB', '', 'A B', 'matrix(m, p)', 'A: matrix(m, n); B: matrix(n, p)', ('AB is read as A*B',)),
+    ('tr(AB)', '', 'tr(A B)', 'scalar', 'A: matrix(m, n); B: matrix(n, m)', ('AB is read as A*B',)),
+    ('S', '', 'S', 'matrix(m, n)', 'S: matrix(m, n)', ()),
+    ("x'S x", 'S: spd', "x' S x", 'scalar', 'x: vector(n)', ()),
+    ('gamma(x)', '', 'gamma(x)', 'vector(n)', 'x: vector(n)', ()),
+    ('gamma', '', 'γ', 'scalar', 'γ: scalar', ()),
+    ('gamma x', 'x: vector', 'gamma(x)', 'vector(n)', '', ()),
+    ("beta'x", '', "β' x", 'scalar', 'β: vector(n); x: vector(n)', ()),
+    ("x.^2'", '', "(x.^2)'", 'row(n)', 'x: vector(n)', ()),
+    ('||A*x-b||^2', '', 'norm2(A x - b)^2', 'scalar', 'A: matrix(m, n); x: vector(n); b: vector(m)', ()),
+    ('|x| + |y|', '', 'abs(x) + abs(y)', 'scalar', 'x: scalar; y: scalar', ()),
+    ("ln det(X'X)", '', "ln det(X' X)", 'scalar', 'X: matrix(m, n)', ()),
+    ('sin x^2', '', 'sin(x^2)', 'scalar', 'x: scalar', ()),
+    ('exp(-‖x‖²)', '', 'exp(-norm2(x)^2)', 'scalar', 'x: vector(n)', ()),
+    ("x'", '', "x'", 'row(n)', 'x: vector(n)', ()),
+    ('x + a', '', 'x + a', 'vector(n)', 'x: vector(n); a: vector(n)', ()),
+    ('A + a', '', 'A + a', 'matrix(m, n)', 'A: matrix(m, n); a: scalar', ('`a` is added to every entry of `A`',)),
+    ('A + a*B', '', 'A + a B', 'matrix(m, n)', 'A: matrix(m, n); a: scalar; B: matrix(m, n)', ()),
+    ('x/t', '', 'x/t', 'vector(n)', 'x: vector(n); t: scalar', ()),
+    ('x/y', '', 'x/y', 'vector(n)', 'x: vector(n); y: scalar', ()),
+    ('a/b', '', 'a/b', 'scalar', 'a: scalar; b: scalar', ()),
+    ('x^n', '', 'x^n', 'scalar', 'x: scalar; n: scalar', ()),
+    ('x + 2', '', 'x + 2', 'vector(n)', 'x: vector(n)', ()),
+    ('kron(x, y)', '', 'kron(x, y)', 'vector(m*n)', 'x: vector(n); y: vector(m)', ()),
+    ("kron(x, y')", '', "kron(x, y')", 'matrix(n, m)', 'x: vector(n); y: vector(m)', ()),
+    ('kron(x, X)', '', 'kron(x, X)', 'matrix(m*p, n)', 'x: vector(p); X: matrix(m, n)', ()),
+    ('vec(X)', '', 'vec(X)', 'vector(m*n)', 'X: matrix(m, n)', ()),
+    ('vech(X)', '', 'vech(X)', 'vector((n*n + n)/2)', 'X: matrix(n, n)', ()),
+    ("[1, x']", '', "[1, x']", 'row(n + 1)', 'x: vector(n)', ()),
+    ("x'A'", '', "x' A'", 'row(m)', 'x: vector(n); A: matrix(m, n)', ()),
+    ('W_in x + b_1', '', 'W_in x + b_1', 'vector(m)', 'W_in: matrix(m, n); x: vector(n); b_1: vector(m)', ()),
+    ("b'x + c", '', "b' x + c", 'scalar', 'b: vector(n); x: vector(n); c: scalar', ()),
+    ("c + x'y", '', "c + x' y", 'scalar', 'c: scalar; x: vector(n); y: vector(n)', ()),
+    ('inv(x)', '', 'x^-1', 'scalar', 'x: scalar', ()),
+    ('inv(a)', '', 'a^-1', 'scalar', 'a: scalar', ()),
+    ('transpose(a)', '', 'a', 'scalar', 'a: scalar', ()),
+    ('rowsum(X)', '', 'rowsum(X)', 'vector(m)', 'X: matrix(m, n)', ()),
+    ('pinv(X)', '', 'pinv(X)', 'matrix(n, m)', 'X: matrix(m, n)', ()),
+    ('X.T', '', "X'", 'matrix(n, m)', 'X: matrix(m, n)', ()),
+    ('2^k', '', '2^k', 'scalar', 'k: scalar', ()),
+    ('2^x', '', '2^x', 'scalar', 'x: scalar', ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, let, shown, shape, assumed, notes", INFERRED)
+def test_inference(
+    text: str, let: str, shown: str, shape: str, assumed: str, notes: tuple[str, ...]
+) -> None:
+    found = parsed(text, let)
+    assert render(found.expr) == shown
+    assert str(found.expr.shape) == shape
+    assert "; ".join(f"{name}: {found.variables[name].shape}" for name in found.assumed) == assumed
+    assert found.notes == notes
+
+
+# Kind, text, declarations, message, what is underlined, words of the help.
+ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
+    (ShapeProblem, 'A + x', '',
+     'shapes do not agree in a sum', ['A', 'x'],
+     "`A` is a matrix and `x` is a vector; to add it to each column write `A + x*ones(n)'`; if `x` is a number, declare it: `--let 'x: scalar'`"),
+    (ShapeProblem, 'u(X)', 'u: vector(m) of vector(n)',
+     '`u` is a function of a vector(n)', ['X'],
+     '`X` is a matrix'),
+    (ShapeProblem, 'u(x)', 'u: vector(m) of vector(n); x: vector(p)',
+     '`u` is a function of a vector(n)', ['x'],
+     '`x` is a vector(p)'),
+    (NameProblem, 'u', 'u: vector(m) of vector(n)',
+     '`u` is a function; it stands here without its argument', ['u'],
+     'write `u(x)`'),
+    (ShapeProblem, 'u(x, y)', 'u: vector(m) of vector(n)',
+     '`u` takes 1 argument, not 2', ['u(x, y)'],
+     'write `u(x)`'),
+    (NameProblem, "f'(x)", 'f(t) = t^2; x: vector(n)',
+     '`f` is defined by a formula, and has no name for its derivative', ["f'(x)"],
+     "define the derivative as a function of its own, `--let 'g(t) = ...'`"),
+    (ShapeProblem, 'f(x, y)', 'f: elementwise',
+     '`f` takes 1 argument, not 2', ['f(x, y)'],
+     'write `f(x)`'),
+    (NameProblem, 'f', 'f: elementwise',
+     '`f` is a function; it stands here without its argument', ['f'],
+     'write `f(x)`'),
+    (NameProblem, 'a(x+y)', '',
+     '`a` is not a function', ['a'],
+     "for a product write `a*(x+y)`; for an unknown function declare it: `--let 'a: elementwise'`"),
+    (NameProblem, 'foo', '',
+     '`foo` is not a known name', ['foo'],
+     "write `f*o*o` for a product, or declare it: `--let 'foo: vector'`"),
+    (NameProblem, 'foo + bar', '',
+     '`foo` is not a known name', ['foo'],
+     "write `f*o*o` for a product, or declare it: `--let 'foo: vector'`"),
+    (NameProblem, 'sinn(x)', '',
+     'there is no function `sinn`', ['sinn'],
+     'did you mean `sin`?'),
+    (SyntaxProblem, 'cosh + 1', '',
+     'something is missing between `cosh` and `+`', ['+'],
+     'write what stands before `+`, or leave one of the two out'),
+    (NameProblem, 'XYZW', '',
+     '`XYZW` is not a known name', ['XYZW'],
+     "write `X*Y*Z*W` for a product, or declare it: `--let 'XYZW: matrix'`"),
+    (ShapeProblem, 'x*y', '',
+     'two column vectors cannot be multiplied', ['x', 'y'],
+     "write `x'*y` (dot product), `x*y'` (outer product) or `x.*y` (entry by entry); for numbers declare `--let 'x: scalar'`"),
+    (ShapeProblem, "x'*y'", '',
+     'two row vectors cannot be multiplied', ["x'", "y'"],
+     "write `x'*y` (dot product) or `x'.*y'` (entry by entry)"),
+    (ShapeProblem, 'x*A', 'A: matrix(m, n); x: vector(m)',
+     'a column vector and a matrix cannot be multiplied in this order', ['x', 'A'],
+     "did you mean `x'*A`?"),
+    (ShapeProblem, 'A*B', 'A: matrix(m, n); B: matrix(m, n)',
+     'the sizes do not agree in a product', ['A', 'B'],
+     "`A` has n columns and `B` has m rows; did you mean `A'*B` or `A*B'`?"),
+    (ShapeProblem, 'A*B', 'A: matrix(2, 3); B: matrix(4, 5)',
+     'the sizes do not agree in a product', ['A', 'B'],
+     '`A` has 3 columns and `B` has 4 rows'),
+    (ShapeProblem, 'A*B', 'A: matrix(m, 1); B: matrix(2, 2)',
+     'the sizes do not agree in a product', ['A', 'B'],
+     '`A` has 1 column and `B` has 2 rows'),
+    (ShapeProblem, "x + y'", 'x: vector(n); y: vector(n)',
+     'shapes do not agree in a sum', ['x', "y'"],
+     "`x` is a vector(n) and `y'` is a row(n); did you mean `y` instead of `y'`?"),
+    (ShapeProblem, "x' + y", 'x: vector(n); y: vector(n)',
+     'shapes do not agree in a sum', ["x'", 'y'],
+     "`x'` is a row(n) and `y` is a vector(n); did you mean `x` instead of `x'`?"),
+    (ShapeProblem, 'A + B', 'A: matrix(m, n); B: matrix(n, m)',
+     'shapes do not agree in a sum', ['A', 'B'],
+     "`A` is a matrix(m, n) and `B` is a matrix(n, m); did you mean `B'` instead of `B`?"),
+    (ShapeProblem, "A + B'", 'A: matrix(m, n); B: matrix(m, n)',
+     'shapes do not agree in a sum', ['A', "B'"],
+     "`A` is a matrix(m, n) and `B'` is a matrix(n, m); did you mean `B` instead of `B'`?"),
+    (ShapeProblem, 'A + x', 'A: matrix(m, n); x: vector(m)',
+     'shapes do not agree in a sum', ['A', 'x'],
+     "`A` is a matrix(m, n) and `x` is a vector(m); to add it to each column write `A + x*ones(n)'`"),
+    (ShapeProblem, 'A + A*x', 'A: matrix(n, n); x: vector(n)',
+     'shapes do not agree in a sum', ['A', 'A*x'],
+     "`A` is a matrix(n, n) and `A*x` is a vector(n); to add it to each column write `A + (A*x)*ones(n)'`"),
+    (ShapeProblem, 'A + B', 'A: matrix(2, 3); B: matrix(4, 3)',
+     'shapes do not agree in a sum', ['A', 'B'],
+     '`A` is a matrix(2, 3) and `B` is a matrix(4, 3)'),
+    (ShapeProblem, 'X/Y', '',
+     '`/` divides by a scalar, and `Y` is a matrix', ['Y'],
+     'write `X*inv(Y)` or `X./Y` (entry by entry)'),
+    (ShapeProblem, 'x/y', 'x: vector; y: vector',
+     '`/` divides by a scalar, and `y` is a vector', ['y'],
+     'write `x./y` (entry by entry)'),
+    (ShapeProblem, 'A/x', 'A: matrix(n, n); x: vector(n)',
+     '`/` divides by a scalar, and `x` is a vector(n)', ['x'],
+     'write `A./x` (entry by entry)'),
+    (ShapeProblem, 'x/X', 'X: matrix(n, n); x: vector(n)',
+     '`/` divides by a scalar, and `X` is a matrix(n, n)', ['X'],
+     'write `x*inv(X)`'),
+    (ShapeProblem, 'a/0', '',
+     'division by zero', ['0'],
+     'write what it is divided by'),
+    (ShapeProblem, 'a/-0', '',
+     'division by zero', ['-0'],
+     'write what it is divided by'),
+    (ShapeProblem, 'A\\a', 'A: matrix(n, n); a: scalar',
+     '`\\` solves for a vector or a matrix', ['a'],
+     ''),
+    (ShapeProblem, 'A\\x', 'A: matrix(m, n); x: vector(m)',
+     '`\\` solves with a square matrix', ['A'],
+     '`A` is a matrix(m, n)'),
+    (ShapeProblem, 'A\\x', 'A: matrix(2, 3); x: vector(2)',
+     '`\\` solves with a square matrix', ['A'],
+     '`A` is a matrix(2, 3)'),
+    (ShapeProblem, 'A^2', 'A: matrix(2, 3)',
+     'only a square matrix has powers', ['A'],
+     '`A` is a matrix(2, 3)'),
+    (ShapeProblem, 'A^-1', 'A: matrix(2, 3)',
+     'only a square matrix has an inverse', ['A'],
+     '`A` is a matrix(2, 3)'),
+    (ShapeProblem, 'A^-T', 'A: matrix(2, 3)',
+     'only a square matrix has an inverse', ['A'],
+     '`A` is a matrix(2, 3)'),
+    (ShapeProblem, 'x^-T', 'x: vector(3)',
+     'only a square matrix has an inverse', ['x'],
+     '`x` is a vector(3)'),
+    (ShapeProblem, 'A⁻¹', 'A: matrix(2, 3)',
+     'only a square matrix has an inverse', ['A'],
+     '`A` is a matrix(2, 3)'),
+    (LimitProblem, 'A^65', 'A: matrix(n, n)',
+     'a matrix power of 65 is too large', ['A^65'],
+     'matrix powers up to 64 are expanded'),
+    (ShapeProblem, 'A^(1/2)', 'A: matrix(n, n)',
+     'the power of a matrix is a whole number', ['(1/2)'],
+     'write a whole number, or `.^` for powers of the entries'),
+    (ShapeProblem, 'A^B', 'A: matrix(n, n)',
+     'an exponent is a scalar', ['B'],
+     '`B` is a matrix; for entry-by-entry powers write `.^`'),
+    (ShapeProblem, 'a^x', 'x: vector(n)',
+     'an exponent is a scalar', ['x'],
+     '`x` is a vector(n); for entry-by-entry powers write `.^`'),
+    (ShapeProblem, 'x^2', 'x: vector(n)',
+     '`x` is a vector(n), and a vector has no power', ['x'],
+     "write `x.^2` (entry by entry), `x'*x` (squared length)"),
+    (ShapeProblem, 'x²', 'x: vector(n)',
+     '`x` is a vector(n), and a vector has no power', ['x'],
+     "write `x.^2` (entry by entry), `x'*x` (squared length)"),
+    (ShapeProblem, "x'^2", 'x: vector(n)',
+     "`x'` is a row(n), and a vector has no power", ["x'"],
+     "write `x'.^2` (entry by entry)"),
+    (ShapeProblem, 'a[1]', 'a: scalar',
+     'a scalar has no entries', ['a'],
+     'write `a` alone, or declare it as a vector'),
+    (ShapeProblem, 'x[1,2]', 'x: vector(n)',
+     'a vector takes 1 index, not 2', ['x'],
+     'write `x[i]`'),
+    (ShapeProblem, 'A[1]', 'A: matrix(n, n)',
+     'a matrix takes 2 indices, not 1', ['A'],
+     'write `A[i,j]`, `[:,j]` or `[i,:]`'),
+    (ShapeProblem, 'x[0]', 'x: vector(n)',
+     'an index is a whole number from 1, or a name', ['0'],
+     'the first entry is `x[1]`'),
+    (ShapeProblem, 'x[1/2]', 'x: vector(n)',
+     'an index is a whole number from 1, or a name', ['1/2'],
+     'the first entry is `x[1]`'),
+    (ShapeProblem, 'x[-1]', 'x: vector(n)',
+     'an index is a whole number from 1, or a name', ['-1'],
+     'the first entry is `x[1]`'),
+    (ShapeProblem, 'x[4]', 'x: vector(3)',
+     'there is no entry 4', ['4', 'x'],
+     'indices go from 1 to 3'),
+    (ShapeProblem, 'A[1,5]', 'A: matrix(2, 3)',
+     'there is no entry 5', ['5', 'A'],
+     'indices go from 1 to 3'),
+    (ShapeProblem, '[a, b; c]', '',
+     'the rows of a stack have different numbers of entries', ['[a, b; c]'],
+     'they have 2, 1'),
+    (ShapeProblem, '[x, y]', 'x: vector(2); y: vector(3)',
+     'blocks beside each other have the same number of rows', ['x', 'y'],
+     'a `;` puts a block below, a `,` beside'),
+    (ShapeProblem, "[x'; y']", 'x: vector(2); y: vector(3)',
+     'blocks below each other have the same number of columns', ["x'", "y'"],
+     'a `;` puts a block below, a `,` beside'),
+    (ShapeProblem, '[x; A]', 'x: vector(2); A: matrix(2, 2)',
+     'blocks below each other have the same number of columns', ['x', 'A'],
+     'a `;` puts a block below, a `,` beside'),
+    (ShapeProblem, '|x|', 'x: vector(2)',
+     'bars are the absolute value of a scalar or the determinant of a matrix', ['x'],
+     'write `‖x‖` for the length or `abs(x)` entry by entry'),
+    (ShapeProblem, "|x'|", 'x: vector(2)',
+     'bars are the absolute value of a scalar or the determinant of a matrix', ["x'"],
+     "write `‖x'‖` for the length or `abs(x')` entry by entry"),
+    (ShapeProblem, '|A|', 'A: matrix(2, 3)',
+     'only a square matrix has a determinant', ['A'],
+     '`A` is a matrix(2, 3)'),
+    (ShapeProblem, '‖x‖_*', 'x: vector(2)',
+     'a vector has no norm of this kind', ['x'],
+     'the subscripts are 1, 2, F, ∞ and, for a matrix, * (nuclear)'),
+    (ShapeProblem, '‖a‖_*', 'a: scalar',
+     'a scalar has no norm of this kind', ['a'],
+     'the subscripts are 1, 2, F, ∞ and, for a matrix, * (nuclear)'),
+    (SyntaxProblem, 'tr A B', '',
+     'it is not clear where the argument of `tr` ends', ['tr A B'],
+     'write `tr(A B)` or `tr(A)*B`'),
+    (SyntaxProblem, 'tr A*B', '',
+     'it is not clear where the argument of `tr` ends', ['tr A*B'],
+     'write `tr(A*B)` or `tr(A)*B`'),
+    (SyntaxProblem, '-tr A B', '',
+     'it is not clear where the argument of `tr` ends', ['tr A B'],
+     'write `tr(A B)` or `tr(A)*B`'),
+    (SyntaxProblem, 'ln det(X)^2', '',
+     'it is not clear what the power in `ln det(X)^2` belongs to', ['ln det(X)^2'],
+     'write `(ln det(X))^2` or `ln(det(X)^2)`'),
+    (SyntaxProblem, 'sin (a)^2', '',
+     'it is not clear what the power in `sin (a)^2` belongs to', ['sin (a)^2'],
+     'write `(sin (a))^2` or `sin((a)^2)`'),
+    (SyntaxProblem, 'ln |X|^2', '',
+     'it is not clear what the power in `ln |X|^2` belongs to', ['ln |X|^2'],
+     'write `(ln |X|)^2` or `ln(|X|^2)`'),
+    (ShapeProblem, 'tr(x)', 'x: vector(2)',
+     '`tr` takes a square matrix', ['x'],
+     '`x` is a vector(2)'),
+    (ShapeProblem, 'tr(A)', 'A: matrix(2, 3)',
+     '`tr` takes a square matrix', ['A'],
+     '`A` is a matrix(2, 3); a square one has as many rows as columns'),
+    (ShapeProblem, 'det(A)', 'A: matrix(2, 3)',
+     '`det` takes a square matrix', ['A'],
+     '`A` is a matrix(2, 3); a square one has as many rows as columns'),
+    (ShapeProblem, 'tr(A, B)', '',
+     '`tr` takes 1 argument, not 2', ['tr(A, B)'],
+     'write `tr(x)`'),
+    (ShapeProblem, 'softmax(X)', 'X: matrix(m, n)',
+     '`softmax` of a matrix needs a direction', ['X'],
+     'write `softmax(X, 1)` down the columns or `softmax(X, 2)` along the rows'),
+    (ShapeProblem, "softmax(x')", 'x: vector(n)',
+     '`softmax` takes a vector', ["x'"],
+     "`x'` is a row(n)"),
+    (ShapeProblem, "cumsum(x')", 'x: vector(n)',
+     '`cumsum` takes a vector', ["x'"],
+     "`x'` is a row(n)"),
+    (ShapeProblem, 'cross(x, y)', 'x: vector(4); y: vector(3)',
+     '`cross` takes a vector(3)', ['x'],
+     '`x` is a vector(4)'),
+    (ShapeProblem, 'max(x, y)', 'x: vector(2); y: vector(3)',
+     'shapes do not agree in `max`', ['x', 'y'],
+     '`x` is a vector(2) and `y` is a vector(3)'),
+    (ShapeProblem, 'len(A)', 'A: matrix(m, n)',
+     '`len` takes a vector', ['A'],
+     'write `rows(X)` or `cols(X)` of a matrix'),
+    (ShapeProblem, 'len(a)', 'a: scalar',
+     '`len` takes a vector', ['a'],
+     'write `rows(X)` or `cols(X)` of a matrix'),
+    (ShapeProblem, 'len(x, y)', '',
+     '`len` takes 1 argument, not 2', ['len(x, y)'],
+     'write `len(x)`'),
+    (ShapeProblem, 'vector(x)', 'x: vector(n)',
+     '`vector(c)` takes a scalar', ['x'],
+     ''),
+    (ShapeProblem, 'dot(x, y)', 'x: vector(2); y: vector(3)',
+     'a dot product takes vectors of one size', ['x', 'y'],
+     ''),
+    (ShapeProblem, 'x·A', 'x: vector(2); A: matrix(2, 2)',
+     'a column vector and a matrix cannot be multiplied in this order', ['x', 'A'],
+     "did you mean `x'*A`?"),
+    (ShapeProblem, 'outer(x, A)', '',
+     '`outer` takes two vectors', ['x', 'A'],
+     ''),
+    (ShapeProblem, 'A:B', 'A: matrix(2, 3); B: matrix(3, 2)',
+     '`:` is the Frobenius product of two matrices of one shape', ['A', 'B'],
+     'a range such as `1:n` stands in `sum(i=1:n, ...)` only'),
+    (ShapeProblem, 'A:x', 'A: matrix(2, 3); x: vector(2)',
+     '`:` is the Frobenius product of two matrices of one shape', ['A', 'x'],
+     'a range such as `1:n` stands in `sum(i=1:n, ...)` only'),
+    (ShapeProblem, 'kron(A, B, C)', '',
+     '`kron` takes 2 arguments, not 3', ['kron(A, B, C)'],
+     'write `kron(x, y)`'),
+    (ShapeProblem, 'square(x, y)', '',
+     '`square` takes 1 argument, not 2', ['square(x, y)'],
+     'write `square(x)`'),
+    (SyntaxProblem, 'prod(i=1:n, x[i])', '',
+     'a range stands in a sum only', ['prod(i=1:n, x[i])'],
+     'write `sum(i=1:n, x[i]^2)`'),
+    (ShapeProblem, 'sum(1:n, x)', '',
+     '`:` is the Frobenius product of two matrices of one shape', ['1', 'n'],
+     'a range such as `1:n` stands in `sum(i=1:n, ...)` only'),
+    (SyntaxProblem, 'sum(i=n, x[i])', '',
+     'a range has the form `1:n`', ['n'],
+     'write `sum(i=1:n, ...)`'),
+    (SyntaxProblem, 'sum(i=1:n)', '',
+     'a range stands in a sum only', ['sum(i=1:n)'],
+     'write `sum(i=1:n, x[i]^2)`'),
+    (ShapeProblem, 'ones(1, 2, 3)', '',
+     '`ones` takes one or two sizes', ['ones(1, 2, 3)'],
+     'write `ones(n)`'),
+    (ShapeProblem, 'eye(2, 2)', '',
+     '`eye` takes one size', ['eye(2, 2)'],
+     'write `eye(n)`'),
+    (ShapeProblem, "eye(x')", '',
+     'a size is a positive whole number or a name', ["x'"],
+     'write, for example, `vector(3)` or `matrix(m, n)`'),
+    (ShapeProblem, 'ones(0)', '',
+     'a size is a positive whole number or a name', ['0'],
+     'write, for example, `vector(3)` or `matrix(m, n)`'),
+    (LimitProblem, 'ones(1000001)', '',
+     'a size of 1,000,001 is too large', ['1000001'],
+     'sizes up to 1,000,000 are read; a name such as `n` stands for any size'),
+    (ShapeProblem, "e_5'x", 'x: vector(3)',
+     'there is no entry 5', ['e_5'],
+     'indices go from 1 to 3'),
+    (ShapeProblem, "e_0'x", 'x: vector(3)',
+     'there is no entry 0', ['e_0'],
+     'indices go from 1 to 3'),
+    (ShapeProblem, 'n*m', '',
+     'two column vectors cannot be multiplied', ['n', 'm'],
+     "write `n'*m` (dot product), `n*m'` (outer product) or `n.*m` (entry by entry); for numbers declare `--let 'n: scalar'`"),
+    (SyntaxProblem, "ln det X'X", '',
+     'it is not clear where the argument of `ln` ends', ["ln det X'X"],
+     "write `ln(det X' X)` or `ln(det X')*X`"),
+    (NameProblem, 'f x', 'f: elementwise; x: vector(n)',
+     '`f` is a function; it stands here without its argument', ['f'],
+     'write `f(x)`'),
+    (ShapeProblem, 't*x', '',
+     'two column vectors cannot be multiplied', ['t', 'x'],
+     "write `t'*x` (dot product), `t*x'` (outer product) or `t.*x` (entry by entry); for numbers declare `--let 't: scalar'`"),
+    (ShapeProblem, 'colsum(x)', '',
+     '`colsum` takes a matrix', ['x'],
+     '`x` is a vector'),
+    (ShapeProblem, 'pinv(a)', '',
+     '`pinv` takes a matrix', ['a'],
+     '`a` is a scalar'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind, text, let, message, marked, help", ERRORS)
+def test_errors(
+    kind: type[MatgradError], text: str, let: str, message: str, marked: list[str], help: str
+) -> None:
+    problem = failure(kind, text, let)
+    assert problem.message == message
+    assert underlined(problem, text) == marked
+    assert problem.help == help
+
+
+# --- the function table -----------------------------------------------------------------------------------------------
+
+# Variables for the parameters of a signature, by their shape.
+_ARGUMENTS = {"scalar": "a", "vector(n)": "x", "vector(3)": "u", "array": "x"}
+
+
+def arguments(op: str) -> str:
+    """Arguments for a function of the table, with the direction if it takes one."""
+    letters = []
+    taken: set[str] = set()
+    for name, shape in signature(op).parameters:
+        if op == "polygamma" and name == "k":
+            letters.append("1")
+            continue
+        pool = {"scalar": "ab", "vector": "xy", "array": "xy", "matrix": "AB"}[shape.kind]
+        if shape.kind == "vector" and shape.rows == 3:
+            pool = "uv"
+        if shape.kind == "matrix" and shape.rows != shape.cols:
+            pool = "XY"
+        letter = next(c for c in pool if c not in taken)
+        taken.add(letter)
+        letters.append(letter)
+    return ", ".join(letters + ([op[-1]] if op.endswith((":1", ":2")) else []))
+
+
+TABLE_LET = (
+    "a: scalar; b: scalar; x: vector(n); y: vector(n); u: vector(3); v: vector(3);"
+    "A: matrix(n, n); B: matrix(n, n); X: matrix(m, n); Y: matrix(m, n)"
+)
+CALLS = [
+    (name, f.op)
+    for f in TABLE.values()
+    for name in (f.names or ((f.op.partition(":")[0],) if ":" in f.op else ()))
+]
+
+
+@pytest.mark.parametrize("name, op", CALLS)
+def test_each_function_under_each_name(name: str, op: str) -> None:
+    text = f"{name}({arguments(op)})"
+    found = node(text, TABLE_LET)
+    assert found.kind == ex.CALL
+    assert found.op == op
+    assert found.args == tuple(
+        node(part, TABLE_LET) for part in arguments(op).split(", ")[: len(signature(op).parameters)]
+    )
+    result = signature(op).result
+    assert found.shape.kind == (result.kind if result.kind != "array" else "vector")
+    for style in ("matgrad", "ascii", "unicode"):
+        assert node(render(found, style), TABLE_LET) is found
+    assert render(found, "latex")
+
+
+def test_every_row_has_a_name_or_a_direction_or_an_operator() -> None:
+    nameless = {f.op for f in TABLE.values() if not f.names and ":" not in f.op}
+    assert nameless == {"matpow", "power", "epow", "hadamard"}
+    assert {op.partition(":")[0] for op in TABLE if op.endswith((":1", ":2"))} == DIRECTIONS
+
+
+@pytest.mark.parametrize("name", sorted(DIRECTIONS))
+def test_directions(name: str) -> None:
+    for way in (1, 2):
+        found = node(f"{name}(X, {way})", "X: matrix(m, n)")
+        assert found.op == f"{name}:{way}"
+        assert found.args == (node("X", "X: matrix(m, n)"),)
+        kept = name in ("softmax", "logsoftmax", "cumsum")
+        assert str(found.shape) == (
+            "matrix(m, n)" if kept else ("row(n)" if way == 1 else "vector(m)")
+        )
+    if name in NEED_DIRECTION:
+        problem = failure(ShapeProblem, f"{name}(X)", "X: matrix(m, n)")
+        assert problem.message == f"`{name}` of a matrix needs a direction"
+        assert problem.help == (
+            f"write `{name}(X, 1)` down the columns or `{name}(X, 2)` along the rows"
+        )
+    else:
+        assert node(f"{name}(X)", "X: matrix(m, n)").is_scalar
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("tr(a)", "a"), ("det(a)", "a"), ("sum(x')", "sum(x')"), ("transpose(a)", "a"),
+        ("logdet(a)", "log(a)"), ("norm(a)", "abs(a)"), ("norm2(a)", "abs(a)"), ("inv(a)", "1/a"),
+        ("norm2(x')", "norm2(x)"), ("prod(x')", "prod(x)"), ("logsumexp(x')", "logsumexp(x)"),
+        ("diag(x')", "diag(x)"), ("ln(det(A))", "logdet(A)"), ("|a|", "abs(a)"),
+        ("kron(a, X)", "a*X"), ("x'⊗y'", "kron(x', y')"), ("X⊗x'", "kron(X, x')"),
+    ],
+)  # fmt: skip
+def test_functions_of_other_kinds(text: str, expected: str) -> None:
+    assert node(text, TABLE_LET) is node(expected, TABLE_LET)
+
+
+# --- declarations -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text, shape, properties",
+    [
+        ("X: matrix(m, n)", "matrix(m, n)", ""),
+        ("A: matrix(3, 4)", "matrix(3, 4)", ""),
+        ("x: vector(n)", "vector(n)", ""),
+        ("x: vector(2*n + 1)", "vector(2*n + 1)", ""),
+        ("r: row(n)", "row(n)", ""),
+        ("c: scalar", "scalar", ""),
+        ("s: positive", "scalar", "nonzero positive"),
+        ("w: positive(n)", "vector(n)", "positive"),
+        ("S: symmetric(n)", "matrix(n, n)", "symmetric"),
+        ("P: spd(n)", "matrix(n, n)", "invertible spd symmetric"),
+        ("D: diagonal(n)", "matrix(n, n)", "diagonal lower symmetric upper"),
+        ("K: skew(n)", "matrix(n, n)", "skew"),
+        ("Q: orthogonal(n)", "matrix(n, n)", "invertible orthogonal"),
+        ("L: lower(n)", "matrix(n, n)", "lower"),
+        ("U: upper(n)", "matrix(n, n)", "upper"),
+        ("M: invertible(n)", "matrix(n, n)", "invertible"),
+        ("I: identity(n)", "matrix(n, n)", "diagonal identity invertible orthogonal spd symmetric"),
+    ],
+)
+def test_declarations(text: str, shape: str, properties: str) -> None:
+    found = declare(text)
+    assert found.name == text[0]
+    assert found.role == "variable"
+    assert str(found.shape) == shape
+    assert " ".join(sorted(found.properties)) == properties
+
+
+def test_declared_functions() -> None:
+    assert declare("f: elementwise").role == "elementwise"
+    u = declare("u: vector(m) of vector(n)")
+    assert (u.role, str(u.shape), str(u.argument)) == ("map", "vector(m)", "vector(n)")
+    f = declare("f(alpha) = alpha^2")
+    assert f.role == "definition"
+    assert f.definition is not None
+    assert f.definition[0] == "α"
+    assert declare("alpha_1: scalar").name == "α_1"
+
+
+@pytest.mark.parametrize("kind", ["symmetric", "vector", "matrix", "spd", "row"])
+def test_sizes_may_be_left_out(kind: str) -> None:
+    known = declare(f"Z: {kind}")
+    assert "?" in str(known.shape)
+    assert node("Z + Z", f"Z: {kind}").shape.kind == known.shape.kind
+
+
+@pytest.mark.parametrize(
+    "text, message, help",
+    [
+        ("x: vector(m, n)", "`vector` takes one size, not 2", "write `vector(n)`"),
+        ("X: matrix(n)", "`matrix` takes 2 sizes, not 1", "write `matrix(m, n)`"),
+        ("S: spd(m, n)", "`spd` takes one size, not 2", "write `spd(n)`"),
+        ("c: scalar(n)", "`scalar` takes 0 sizes, not 1", "write `scalar(m, n)`"),
+        ("x: vectr(n)", "`vectr` is not a kind of value", "did you mean `vector`?"),
+        ("x: vector(0)", "a size is a positive whole number or a name",
+         "write, for example, `vector(3)` or `matrix(m, n)`"),
+        ("x: vector(n^2)", "a size is a positive whole number or a name",
+         "write, for example, `vector(3)` or `matrix(m, n)`"),
+        ("x: vector(2000000)", "a size of 2,000,000 is too large",
+         "sizes up to 1,000,000 are read; a name such as `n` stands for any size"),
+        ("x", "this is not a declaration",
+         "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`"),
+    ],
+)  # fmt: skip
+def test_wrong_declarations(text: str, message: str, help: str) -> None:
+    if text.startswith("c: scalar("):
+        help = ""
+    with pytest.raises(MatgradError) as caught:
+        declare(text)
+    assert caught.value.message == message
+    assert help in caught.value.help
+
+
+def test_a_definition_speaks_of_its_variable_alone() -> None:
+    problem = failure(NameProblem, "f(x)", "f(t) = a*t; x: vector(n)")
+    assert problem.message == ("`a` stands in a definition that is a function of `t` alone")
+
+
+def test_many_sizes_get_names() -> None:
+    found = parsed(" + ".join(f"tr(A{i}'A{i})" for i in range(1, 8)))
+    sizes = {str(d) for v in found.variables.values() for d in (v.shape.rows, v.shape.cols)}
+    assert len(sizes) == 14
+    assert {"m", "n", "n1", "n2"} <= sizes
+
+
+def test_names_of_functions() -> None:
+    assert BY_NAME["diag"] == (TABLE["diag"], TABLE["diagonal"])
+    assert BY_NAME["norm"] == (TABLE["norm2"], TABLE["normF"])
