@@ -94,10 +94,12 @@ class Typed(NamedTuple):
     expr: Expr
     variables: dict[str, Expr]
     functions: tuple[str, ...]
-    maps: tuple[tuple[str, Shape], ...]
     assumed: tuple[str, ...]  # names whose kind was not declared
     notes: tuple[str, ...]
     text: str
+    maps: tuple[
+        tuple[str, Shape], ...
+    ] = ()  # declared functions of whole values, and the shapes of their values
 
 
 # --- declarations -----------------------------------------------------------------------------------------------------
@@ -1813,7 +1815,7 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
     notes = tuple(
         dict.fromkeys([*parsed.notes, *inference.notes, *_entrywise_notes(parsed, inference)])
     )
-    return Typed(result, values, tuple(functions), tuple(maps.items()), assumed, notes, parsed.text)
+    return Typed(result, values, tuple(functions), assumed, notes, parsed.text, tuple(maps.items()))
 
 
 _OF_MATRICES = {

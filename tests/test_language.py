@@ -331,7 +331,6 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ('[a; x]', 'x: vector(2); a: scalar', '[a; x]', 'vector(3)', '', ()),
     ('[x, x; y, y]', 'x: vector(2); y: vector(3)', '[x, x; y, y]', 'matrix(5, 2)', '', ()),
     ('‖x‖_F', 'x: vector(2)', 'norm2(x)', 'scalar', '', ()),
-    ('‖a‖_1', 'a: scalar', 'norm1(a)', 'scalar', '', ()),
     ('‖a‖_2', 'a: scalar', 'abs(a)', 'scalar', '', ()),
     ("‖x'‖_1", 'x: vector(2)', "norm1(x')", 'scalar', '', ()),
     ('tr(A)^2 B', 'A: matrix(n, n)', 'tr(A)^2 B', 'matrix(m, p)', 'B: matrix(m, p)', ()),
@@ -349,7 +348,6 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ('max(x, 1)', 'x: vector(n)', 'max(x, ones(n))', 'vector(n)', '', ()),
     ('mean(X)', 'X: matrix(m, n)', 'mean(X)', 'scalar', '', ()),
     ('mean(X, 2)', 'X: matrix(m, n)', 'mean(X, 2)', 'vector(m)', '', ()),
-    ('max(a)', 'a: scalar', 'max(a)', 'scalar', '', ()),
     ('polygamma(1, x)', '', 'polygamma(1, x)', 'vector(n)', 'x: vector(n)', ()),
     ('polygamma(1, X)', 'X: matrix(m, n)', 'polygamma(1, X)', 'matrix(m, n)', '', ()),
     ('rows(a)', 'a: scalar', '1', 'scalar', '', ()),
@@ -435,9 +433,6 @@ def test_inference(
 
 # Kind, text, declarations, message, what is underlined, words of the help.
 ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
-    (ShapeProblem, 'A + x', '',
-     'shapes do not agree in a sum', ['A', 'x'],
-     "`A` is a matrix and `x` is a vector; to add it to each column write `A + x*ones(n)'`; if `x` is a number, declare it: `--let 'x: scalar'`"),
     (ShapeProblem, 'u(X)', 'u: vector(m) of vector(n)',
      '`u` is a function of a vector(n)', ['X'],
      '`X` is a matrix'),
@@ -507,12 +502,6 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
     (ShapeProblem, "A + B'", 'A: matrix(m, n); B: matrix(m, n)',
      'shapes do not agree in a sum', ['A', "B'"],
      "`A` is a matrix(m, n) and `B'` is a matrix(n, m); did you mean `B` instead of `B'`?"),
-    (ShapeProblem, 'A + x', 'A: matrix(m, n); x: vector(m)',
-     'shapes do not agree in a sum', ['A', 'x'],
-     "`A` is a matrix(m, n) and `x` is a vector(m); to add it to each column write `A + x*ones(n)'`"),
-    (ShapeProblem, 'A + A*x', 'A: matrix(n, n); x: vector(n)',
-     'shapes do not agree in a sum', ['A', 'A*x'],
-     "`A` is a matrix(n, n) and `A*x` is a vector(n); to add it to each column write `A + (A*x)*ones(n)'`"),
     (ShapeProblem, 'A + B', 'A: matrix(2, 3); B: matrix(4, 3)',
      'shapes do not agree in a sum', ['A', 'B'],
      '`A` is a matrix(2, 3) and `B` is a matrix(4, 3)'),
@@ -921,7 +910,7 @@ def test_sizes_may_be_left_out(kind: str) -> None:
         ("x: vector(m, n)", "`vector` takes one size, not 2", "write `vector(n)`"),
         ("X: matrix(n)", "`matrix` takes 2 sizes, not 1", "write `matrix(m, n)`"),
         ("S: spd(m, n)", "`spd` takes one size, not 2", "write `spd(n)`"),
-        ("c: scalar(n)", "`scalar` takes 0 sizes, not 1", "write `scalar(m, n)`"),
+        ("c: scalar(n)", "`scalar` takes 0 sizes, not 1", ""),
         ("x: vectr(n)", "`vectr` is not a kind of value", "did you mean `vector`?"),
         ("x: vector(0)", "a size is a positive whole number or a name",
          "write, for example, `vector(3)` or `matrix(m, n)`"),
@@ -934,8 +923,6 @@ def test_sizes_may_be_left_out(kind: str) -> None:
     ],
 )  # fmt: skip
 def test_wrong_declarations(text: str, message: str, help: str) -> None:
-    if text.startswith("c: scalar("):
-        help = ""
     with pytest.raises(MatgradError) as caught:
         declare(text)
     assert caught.value.message == message
@@ -957,3 +944,21 @@ def test_many_sizes_get_names() -> None:
 def test_names_of_functions() -> None:
     assert BY_NAME["diag"] == (TABLE["diag"], TABLE["diagonal"])
     assert BY_NAME["norm"] == (TABLE["norm2"], TABLE["normF"])
+
+
+@pytest.mark.parametrize(
+    "text, let, shown",
+    [
+        ("[c; x] + y", "c: scalar; y: vector(5)", "x: vector(4)"),
+        ("y + [x; c]", "c: scalar; y: vector(5)", "x: vector(4)"),
+        ("[x; z] - y", "z: vector(m); y: vector(m + n)", "x: vector(n)"),
+    ],
+)
+def test_sizes_of_parts_of_a_stack(text: str, let: str, shown: str) -> None:
+    x = parsed(text, let).variables["x"]
+    assert f"x: {x.shape}" == shown
+
+
+def test_a_stack_that_is_too_long() -> None:
+    problem = failure(ShapeProblem, "[c; c; x] + y", "c: scalar; y: vector(2)")
+    assert problem.message == "shapes do not agree in a sum"
