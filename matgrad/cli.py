@@ -23,10 +23,11 @@ class Cli(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn what goes wrong with the arguments into a message on standard error."""
-        arguments = list(kwargs.get("args") or (args[0] if args and args[0] else sys.argv[1:]))
+        given = args[0] if args else kwargs.pop("args", None)
+        arguments = list(sys.argv[1:] if given is None else given)
         kwargs["standalone_mode"] = False
         try:
-            result = super().main(*args, **kwargs)
+            result = super().main(self.with_minus(arguments), *args[1:], **kwargs)
         except click.exceptions.NoArgsIsHelpError as problem:
             click.echo(problem.format_message())
             sys.exit(2)
@@ -41,6 +42,26 @@ class Cli(click.Group):
             sys.stderr.close()
             sys.exit(0)
         sys.exit(result if isinstance(result, int) else 0)
+
+    def with_minus(self, arguments: list[str]) -> list[str]:
+        """The arguments with a blank before an expression that begins with a minus, so that it is not an option."""
+        command = self.commands.get(arguments[0]) if arguments else None
+        if command is None:
+            return arguments
+        taking = {o for p in command.params if _takes_value(p) for o in p.opts}
+        known = {o for p in command.params for o in p.opts} | {"-h", "-"}
+        out = arguments[:1]
+        for before, argument in itertools.pairwise(arguments):
+            minus = argument[:1] == "-" and argument[1:2] != "-" and argument not in known
+            option = argument[:2] in taking  # -oFILE
+            out.append(
+                " " + argument if minus and not option and before not in taking else argument
+            )
+        return out
+
+
+def _takes_value(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, click.Option) and not parameter.is_flag
 
 
 def wants_json(arguments: list[str]) -> bool:
@@ -76,7 +97,7 @@ def fail(problem: MatgradError, as_json: bool = False) -> int:
 
         first, *others = map(error_object, (problem, *problem.others))
         body = {"matgrad": __version__, "error": first} | ({"others": others} if others else {})
-        click.echo(json.dumps(body, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(body, ensure_ascii=not use_unicode(sys.stdout), indent=2))
     text = problem_text(problem, use_unicode(sys.stderr))
     if use_colour(sys.stderr):
         head, _, rest = text.partition("\n")
@@ -96,6 +117,8 @@ def read_text(text: str) -> str:
     """The expression itself, from standard input if it is `-`."""
     if text != "-":
         return text
+    if sys.stdin is None:
+        raise UsageError("there is no standard input to read", help="give the expression itself")
     raw = sys.stdin.buffer.read(2_000_000)
     try:
         return raw.decode("utf-8-sig").strip()
@@ -120,10 +143,29 @@ def read_declarations(let: tuple[str, ...], let_file: str | None) -> list[str]:
             ) from None
         except UnicodeDecodeError:
             raise UsageError(f"`{let_file}` is not UTF-8", help="save it as UTF-8") from None
-        for line in content.splitlines():
-            line = line.partition("#")[0].strip()
-            if line:
-                found.append(line.removeprefix("let ").strip())
+        found += _checked_lines(let_file, content)
+    return found
+
+
+def _checked_lines(name: str, content: str) -> list[str]:
+    """The declarations of a file; what is wrong with any of them is told with its line."""
+    from matgrad.shapes import declare
+
+    found: list[str] = []
+    problems: list[MatgradError] = []
+    for number, line in enumerate(content.splitlines(), 1):
+        line = line.partition("#")[0].strip().removeprefix("let ").strip()
+        if not line:
+            continue
+        try:
+            declare(line)
+        except MatgradError as problem:
+            problem.message = f"{name}:{number}: {problem.message}"
+            problems.append(problem)
+        found.append(line)
+    if problems:
+        problems[0].others = tuple(problems[1:])
+        raise problems[0]
     return found
 
 
@@ -171,8 +213,18 @@ def show(text: str, output: str | None) -> None:
         return
     if use_colour(sys.stdout) and text is not plain:
         _show_colour(text)
-    else:
+        return
+    try:
         click.echo(plain, color=False)
+        sys.stdout.flush()
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding or "ascii"
+        click.echo(plain.encode(encoding, "backslashreplace").decode(encoding), color=False)
+    except BrokenPipeError:
+        raise
+    except (OSError, AttributeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is closed"
+        raise UsageError(f"standard output cannot be written: {reason}") from None
 
 
 def _show_colour(text: str) -> None:
@@ -260,10 +312,12 @@ def main() -> None:
 )
 @click.option("-q", "--quiet", is_flag=True, help="The answer alone, in matgrad's own syntax.")
 @click.option("--check/--no-check", default=True, help="Verify the answer numerically.")
-@click.option("--seed", type=int, default=0, metavar="N", help="Seed of the random points.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of the random points."
+)
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, max=1e6, min_open=True),
     default=30.0,
     metavar="SECONDS",
     help="Give up after this long.",
@@ -316,6 +370,8 @@ def diff(
         if quiet:
             for note in derivation.notes:
                 click.echo(f"note: {note}", err=True)
+            if derivation.check is not None and not derivation.check.points:
+                click.echo("note: the answer could not be checked", err=True)
     except MatgradError as problem:
         sys.exit(fail(problem, as_json))
     except RecursionError:
@@ -335,8 +391,14 @@ def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, see
     if quiet or to == "matgrad":
         plain = use_unicode(sys.stdout)
         return render(d.derivative, "matgrad" if plain else "ascii")
-    if to in ("latex", "json"):
-        return d.to(to)
+    if to == "json":
+        from matgrad.render.report import json_report
+
+        return json_report(d, ascii_only=not use_unicode(sys.stdout))
+    if to == "latex":
+        from matgrad.render.report import derivation_latex
+
+        return derivation_latex(d, steps)
     from matgrad.render.report import text_report
 
     style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"

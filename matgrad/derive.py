@@ -140,6 +140,9 @@ class Derivation:
 
         return f"$${derivation_latex(self)}$$"
 
+    def __repr__(self) -> str:
+        return f"<matgrad.Derivation by {self.wrt.data[0]}: {self}>"
+
     def __str__(self) -> str:
         return self.to("matgrad")
 
@@ -164,8 +167,10 @@ def diff(
         raise UsageError(
             f"there is no layout `{layout}`", help=f"the layouts are {', '.join(LAYOUTS)}"
         )
-    if order < 1:
-        raise UsageError("the order of a derivative is 1 or more")
+    if not isinstance(order, int) or order < 1:
+        raise UsageError("the order of a derivative is a whole number, 1 or more")
+    if seed < 0:
+        raise UsageError("a seed is 0 or more")
     declared = declarations(let)
     typed = read(text, declared)
     variable = find_variable(typed, wrt)
@@ -229,6 +234,11 @@ def _supported(y: Expr, wrt: Expr) -> None:
         raise Unsupported(
             f"derivatives by a matrix that is {min(structure)} are not written yet",
             help=f"leave out the declaration of `{wrt.data[0]}` for the derivative by all of its entries",
+        )
+    if wrt.shape.kind == ex.ROW:
+        raise Unsupported(
+            "derivatives by a row are not written yet",
+            help="declare a vector, and write its transpose where the row stands",
         )
     kinds = (y.shape.kind, wrt.shape.kind)
     words = f"a {kinds[0]} by a {kinds[1]}"

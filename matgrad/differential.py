@@ -63,12 +63,27 @@ def _expand_all(
 def expand_by_definition(y: Expr, recorder: Recorder) -> tuple[Expr | None, str]:
     """dy as the first-order part of y(X + dX) - y(X), for y polynomial in X; or None, and why not."""
     recorder.enter(DIFFERENTIAL)
-    obstacle = not_polynomial(y, recorder.depends)
-    if obstacle is not None:
-        return None, f"is not a polynomial in the variable, because of `{function_name(obstacle)}`"
     start = ex.diff(y)
     if y.kind == ex.VAR:
         return start, ""  # y(x + dx) - y(x) is dx
+    squares = [e for e in ex.postorder(y) if _squared_norm(e) and recorder.depends(e)]
+    without = dict.fromkeys(squares, ex.ONE)
+    rest = ex.substitute(y, without)
+    inside = [e.args[0].args[0] for e in squares]
+    for part in (rest, *inside):
+        obstacle = not_polynomial(part, recorder.depends)
+        if obstacle is not None:
+            name = function_name(obstacle)
+            if obstacle.op in ("det", "matpow"):  # polynomials that would fill the page
+                return None, f"is not multiplied out, because of `{name}`"
+            return None, f"is not a polynomial in the variable, because of `{name}`"
+    for e in squares:
+        vector = e.args[0].op == "norm2"
+        if vector:
+            start = recorder.apply("norm-square", start, x=e.args[0].args[0])
+        else:
+            start = recorder.apply("frobenius-square", start, X=e.args[0].args[0])
+    recorder.next_line()
     change = PROCEDURES["definition"](start, recorder.depends)
     expanded = PROCEDURES["multiply-out"](change, recorder.depends)
     if terms_by_degree(change) is None or terms_by_degree(expanded) is None:
@@ -78,6 +93,13 @@ def expand_by_definition(y: Expr, recorder: Recorder) -> tuple[Expr | None, str]
     recorder.run("multiply-out", change, change)
     recorder.next_line()
     return recorder.run("first-order", expanded, expanded), ""
+
+
+def _squared_norm(e: Expr) -> bool:
+    """Whether e is ‖p‖²."""
+    if e.kind != ex.CALL or e.op != "power" or ex.integer(e.args[1]) != 2:
+        return False
+    return e.args[0].kind == ex.CALL and e.args[0].op in ("norm2", "normF")
 
 
 def function_name(e: Expr) -> str:

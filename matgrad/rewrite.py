@@ -937,6 +937,20 @@ def reason_of(rule: str) -> tuple[str, bool]:
     return record.because, record.minor
 
 
+def step_reason(step: Step) -> tuple[str, bool]:
+    """`reason_of` a step's rule; a power says which of its arguments moves."""
+    because, minor = reason_of(step.rule)
+    if step.rule in ("d:power", "d:epow"):
+        base, exponent = step.left.args[0].args
+        moved = ex.postorder(step.right)
+        entry = ", entry by entry" if step.rule == "d:epow" else ""
+        if ex.diff(exponent) in moved:
+            both = ex.diff(base) in moved
+            because = "d(sᵗ) = t sᵗ⁻¹ ds + sᵗ ln(s) dt" if both else "d(cᵗ) = cᵗ ln(c) dt"
+            because += entry
+    return because, minor
+
+
 # Functions that d passes through: their differential is themselves of the differential.
 LINEAR = frozenset(
     op
@@ -965,7 +979,7 @@ def lines(start: Expr, steps: list[Step], full: bool = False) -> list[Line]:
         for step in steps[i:j]:
             replay.follow(step)
         taken = tuple(steps[i:j])
-        small = all(reason_of(s.rule)[1] for s in taken)
+        small = all(step_reason(s)[1] for s in taken)
         if (
             small
             and not full
@@ -977,7 +991,7 @@ def lines(start: Expr, steps: list[Step], full: bool = False) -> list[Line]:
         elif replay.state is not old:
             taken = (*carried, *taken)
             carried = ()
-            found = dict.fromkeys((s.rule, *reason_of(s.rule)) for s in taken)
+            found = dict.fromkeys((s.rule, *step_reason(s)) for s in taken)
             major = [(rule, text) for rule, text, minor in found if not minor]
             if not major and not full and result and result[-1].phase == taken[0].phase:
                 # Only small things: the line before is shown with them done.

@@ -44,7 +44,7 @@ def _function_entry(f: Function) -> Entry:
 def _in_domain(declaration: str, domain: str) -> str:
     """A declaration restricted to the domain of a function."""
     if domain in ("invertible", "spd"):
-        return declaration.replace("matrix(n, n)", f"{domain}(n)")
+        return declaration.replace("matrix(n, n)", "invertible(n)")
     if domain == "positive":
         return declaration.replace("vector(n)", "positive(n)").replace(": scalar", ": positive")
     return declaration

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from matgrad import expr as ex
 from matgrad.dims import Dim, dim_atoms, dim_value
 from matgrad.emit.numpy import compiled
+from matgrad.errors import LimitProblem
 from matgrad.expr import Expr
 from matgrad.steps import Check
 from matgrad.trace_form import derivative_shape
@@ -25,6 +26,8 @@ POINTS = 5
 TOLERANCE = 1e-6  # relative; the differences used are good to about 1e-10
 UNRELIABLE = 1e-5  # a point is not used where the differences themselves are not known this well
 ATTEMPTS = 40
+MAX_ENTRIES = 100  # entries of the variable that are moved, one at a time, at one point
+MAX_ELEMENTS = 2_000_000  # of one array that is evaluated
 
 # Sizes for names of dimensions, in order of appearance; the third point has every size 1.
 _SIZES = ((3, 4, 2, 5, 6), (4, 2, 5, 3, 6), (1, 1, 1, 1, 1), (2, 3, 4, 6, 5), (5, 3, 2, 4, 6))
@@ -223,6 +226,7 @@ def check_derivative(
         for number in range(POINTS):
             for attempt in range(ATTEMPTS):
                 sizes = choose_sizes(number, rng, y, derivative, wrt, turned=attempt % 8 > 3)
+                _refuse_large((y, derivative), sizes)
                 point = random_point(variables, functions, sizes, attempt % 4, rng)
                 if not guard.allows(point):
                     continue
@@ -237,6 +241,16 @@ def check_derivative(
                 ok = ok and error <= TOLERANCE
                 break
     return Check(ok and points > 0, points, worst, seed, undefined)
+
+
+def _refuse_large(roots: tuple[Expr, ...], sizes: dict[str, int]) -> None:
+    for e in ex.postorder(*roots):
+        elements = dim_value(e.shape.rows, sizes) * dim_value(e.shape.cols, sizes)
+        if elements > MAX_ELEMENTS:
+            raise LimitProblem(
+                f"an array of {elements:,} numbers is too large for the numeric check",
+                help="name the size, as in `vector(n)`, or leave the check out with `--no-check`",
+            )
 
 
 class Guard:
@@ -292,10 +306,11 @@ def _error_at(point: Point, at: int, value_of: Any, derivative_of: Any) -> float
     found = finite_difference(point, at, value_of)
     if found is None:
         return None
-    expected, uncertainty = found
+    expected, uncertainty, places = found
     claimed = np.asarray(claimed, dtype=float)
-    if claimed.shape != expected.shape:
+    if claimed.shape != np.shape(base) + np.shape(point.values[at]):
         return float("inf")
+    claimed = claimed.reshape((*np.shape(base), -1))[..., places]
     scale = max(
         float(np.max(np.abs(expected), initial=0)),
         1e-3 * float(np.max(np.abs(base), initial=0)),
@@ -308,18 +323,22 @@ def _error_at(point: Point, at: int, value_of: Any, derivative_of: Any) -> float
     return float(np.max(np.abs(claimed - expected), initial=0)) / scale
 
 
-def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float] | None:
-    """The array of partial derivatives, shape(Y) + shape(X), and how uncertain it is (Richardson extrapolation)."""
+def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float, list[int]] | None:
+    """Partial derivatives by the entries of a variable, how uncertain they are (Richardson extrapolation), and which
+    entries those are: all, or MAX_ENTRIES of them, in the last axis of an array of shape(Y) + (number of entries,)."""
     import numpy as np
 
     x = np.asarray(point.values[at], dtype=float)
+    places = list(range(x.size))
+    if x.size > MAX_ENTRIES:
+        places = [i * (x.size - 1) // (MAX_ENTRIES - 1) for i in range(MAX_ENTRIES)]
     columns = []
     uncertainty = 0.0
-    for place in np.ndindex(x.shape):
+    for place in places:
 
-        def moved(h: float, place: tuple[int, ...] = place) -> Any:
+        def moved(h: float, place: int = place) -> Any:
             changed = np.array(x)
-            changed[place] += h
+            changed.reshape(-1)[place] += h
             values = list(point.values)
             values[at] = changed if x.shape else np.float64(changed)
             (value,) = value_of(values, point.sizes, point.functions)
@@ -335,9 +354,7 @@ def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float]
             return None
         uncertainty = max(uncertainty, float(np.max(np.abs(second - first[1]), initial=0)))
         columns.append(second)
-    stacked = np.stack(columns, axis=-1) if columns else np.zeros((0,))
-    shape = stacked.shape[:-1] + x.shape
-    return stacked.reshape(shape), uncertainty
+    return np.stack(columns, axis=-1), uncertainty, places
 
 
 def check_lines(

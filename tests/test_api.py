@@ -52,8 +52,9 @@ def test_check_can_be_left_out() -> None:
 
 def test_formats() -> None:
     d = matgrad.diff("x'A x", wrt="x")
-    assert d.to("latex").startswith("\\begin{aligned}\ny &= x^\\top A x \\\\\n")
-    assert d.to("latex").endswith("\\left(A + A^\\top\\right) x\n\\end{aligned}")
+    assert d.to("latex").startswith("\\begin{aligned}\ny &= x^\\top A x && \\text{where $")
+    last = "\\left(A + A^\\top\\right) x && \\text{dy = D' dx gives D, n x 1}\n\\end{aligned}"
+    assert d.to("latex").endswith(last)
     assert d.to("text").startswith("y = xᵀ A x ")
     assert d.to("ascii").isascii()
     assert json.loads(d.to("json"))["derivative"]["matgrad"] == "(A + A') x"

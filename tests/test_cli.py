@@ -312,11 +312,13 @@ def test_ascii_is_ascii(arguments: list[str]) -> None:
 def test_latex() -> None:
     assert lines("diff", "x'A x", "--wrt", "x", "--to", "latex") == [
         r"\begin{aligned}",
-        r"y &= x^\top A x \\",
-        r"\mathrm{d}y &= \mathrm{d}x^\top A x + x^\top A \mathrm{d}x \\",
-        r" &= x^\top A^\top \mathrm{d}x + x^\top A \mathrm{d}x \\",
-        r" &= x^\top \left(A + A^\top\right) \mathrm{d}x \\",
-        r"\frac{\partial y}{\partial x} &= \left(A + A^\top\right) x",
+        r"y &= x^\top A x && \text{where $x \in \mathbb{R}^{n}, A \in \mathbb{R}^{n \times n}$} \\",
+        r"\mathrm{d}y &= \mathrm{d}x^\top A x + x^\top A \mathrm{d}x && \text{product rule} \\",
+        r" &= x^\top A^\top \mathrm{d}x + x^\top A \mathrm{d}x"
+        r" && \text{a scalar equals its transpose} \\",
+        r" &= x^\top \left(A + A^\top\right) \mathrm{d}x && \text{collect terms in dx} \\",
+        r"\frac{\partial y}{\partial x} &= \left(A + A^\top\right) x"
+        r" && \text{dy = D' dx gives D, n x 1}",
         r"\end{aligned}",
     ]
 
@@ -763,3 +765,42 @@ def test_module() -> None:
     found = process("matgrad --version")
     assert (found.returncode, found.stderr) == (0, b"")
     assert found.stdout.decode() == f"matgrad, version {matgrad.__version__}\n"
+
+
+def test_expression_that_begins_with_a_minus() -> None:
+    assert lines("diff", "-1/2*x'x", "--wrt", "x", "-q") == ["-x"]
+    assert lines("diff", "-w'x", "--wrt", "x", "-q") == ["-w"]
+    assert lines("diff", "-q", "--wrt", "x", "-ln(w'x)") == ["-w/(w' x)"]
+
+
+def test_no_value_at_a_complex_power() -> None:
+    report = lines("diff", "(-2)^(1/2)*c", "--wrt", "c")
+    assert report[-1].startswith("not checked: no random point was found")
+
+
+def test_long_products_and_large_sizes() -> None:
+    assert lines("diff", f"tr({'*'.join(['X'] * 200)})", "-q") == ["200 (X^199)'"]
+    assert lines("diff", "x'x", "--let", "x: vector(5000)", "-q") == ["2 x"]
+    result = run("diff", "tr(X'X)", "--let", "X: matrix(100000, 100000)")
+    assert result.code == 4
+    assert "too large for the numeric check" in result.err
+
+
+def test_each_bad_line_of_a_file_of_declarations(tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text("x: vector\ny: vektor(n)\nA: matrix(1, 2, 3)\n", encoding="utf-8")
+    result = run("diff", "x'x", "--let-file", str(file))
+    assert result.code == 2
+    assert f"{file}:2: `vektor` is not a kind of value" in result.err
+    assert f"{file}:3: `matrix` takes 2 sizes, not 3" in result.err
+
+
+def test_reason_of_a_power_says_what_moves() -> None:
+    assert any("d(cᵗ) = cᵗ ln(c) dt" in line for line in lines("diff", "2^x"))
+    assert any("d(tᵏ) = k tᵏ⁻¹ dt" in line for line in lines("diff", "x^2"))
+
+
+def test_squared_norm_from_the_definition() -> None:
+    report = lines("diff", "norm2(A*x - b)^2", "--wrt", "x", "--from-definition")
+    assert any("multiply out" in line for line in report)
+    assert any("2 Aᵀ (A x - b)" in line for line in report)

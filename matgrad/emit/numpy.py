@@ -17,6 +17,8 @@ from matgrad.expr import Expr
 from matgrad.functions import TABLE
 from matgrad.shapes import signature
 
+MAX_NESTED = 30  # factors of one product in one line of code
+
 
 class Program:
     """Assignments that compute expressions: `lines` of source, and the name that holds each node."""
@@ -34,11 +36,27 @@ class Program:
                 name = f"t{next(self._counter)}"
                 if node.kind == ex.SUM:
                     self._loop(node, name)
+                elif node.kind == ex.MUL and len(node.chain) > MAX_NESTED:
+                    self._long_product(node, name)
                 else:
                     code = _code(node, [self.names[a] for a in node.args], self._indices)
                     self.lines.append(f"{name} = {code}")
                 self.names[node] = name
         return self.names[root]
+
+    def _long_product(self, e: Expr, name: str) -> None:
+        """A product of many factors in groups, so that the code does not nest too deeply."""
+        chain = e.chain
+        groups = [ex.mul(*chain[i : i + MAX_NESTED]) for i in range(0, len(chain), MAX_NESTED)]
+        parts = [(self.add(g), g.shape.kind) for g in groups]
+        code, kind = parts[0]
+        for right, right_kind in parts[1:]:
+            code, kind = _pair(code, kind, right, right_kind)
+            step = f"{name}_{len(self.lines)}"
+            self.lines.append(f"{step} = {code}")
+            code = step
+        outer = [self.add(ex.num(e.coefficient)), *(self.add(x) for x in e.scalars)]
+        self.lines.append(f"{name} = {'*'.join([*outer, code])}")
 
     def _loop(self, e: Expr, name: str) -> None:
         """The assignments of a sum over an index; what is computed inside is not known outside."""
@@ -84,10 +102,11 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     kind = e.kind
     if kind == ex.NUM:
         value = e.data
+        exact = value.denominator == 1
         return (
-            repr(float(value))
-            if value.denominator == 1
-            else f"{value.numerator}/{value.denominator}"
+            f"np.float64({float(value)!r})"
+            if exact
+            else f"np.float64({value.numerator}/{value.denominator})"
         )
     if kind == ex.CONST:
         return _constant(e, indices)

@@ -17,7 +17,7 @@ from matgrad.render.text import (
     shape_label,
     space_text,
 )
-from matgrad.rewrite import reason_of
+from matgrad.rewrite import step_reason
 from matgrad.rules import TABLE as RULES
 from matgrad.steps import DERIVATIVE, Check, Line, Step
 
@@ -202,7 +202,7 @@ def _line_text(line: Line, style: str, marked: bool = True) -> str:
 def _reason(line: Line, d: Derivation, style: str, steps: str) -> str:
     reasons = line.reasons
     if steps == "full":
-        reasons = tuple(dict.fromkeys(reason_of(s.rule)[0] for s in line.steps))
+        reasons = tuple(dict.fromkeys(step_reason(s)[0] for s in line.steps))
     text = ", ".join(reasons).replace("{d}", "d" + name_text(d.wrt.data[0], style))
     if "y(X + dX)" in text:
         x, y = name_text(d.wrt.data[0], style), value_name(d)
@@ -247,7 +247,10 @@ def closing_lines(d: Derivation, style: str) -> list[str]:
     check = d.check
     if isinstance(check, Check):
         if check.points == 0:
-            out.append("not checked: no random point was found at which the expression is defined")
+            out.append(
+                "not checked: no random point was found where the expression is defined"
+                " and what is assumed holds"
+            )
         else:
             tick = "✓" if style == "unicode" else "ok:"
             points = f"{check.points} random point{'s' if check.points > 1 else ''}"
@@ -326,23 +329,25 @@ def value_text(check: Check) -> str:
 # --- LaTeX ----------------------------------------------------------------------------------------------------------------
 
 
-def derivation_latex(d: Derivation) -> str:
-    """The derivation as an `aligned` environment."""
-    out = [_latex_row(derivative_label(d, "latex", d.order - 1), render(d.expression, "latex"))]
-    first = True
-    for line in d.lines():
-        if line.phase != DERIVATIVE:
-            left = differential_label(d, "latex") if first else ""
-            out.append(_latex_row(left, render(line.state, "latex")))
-            first = False
-    label = derivative_label(d, "latex")
-    out.append(_latex_row(label, render(d.derivative, "latex")))
+def derivation_latex(d: Derivation, steps: str = "brief") -> str:
+    """The derivation as an `aligned` environment: formulas, reasons beside them, and below what was assumed."""
+    out = []
+    words = [row.reason for row in rows(d, "ascii", steps)]
+    words[0] = f"where ${where_text(d, 'latex')}$" if d.typed.variables else ""
+    for i, (row, reason) in enumerate(zip(rows(d, "latex", steps), words, strict=True)):
+        if row.text:
+            beside = f" && \\text{{{_latex_words(reason) if i else reason}}}" if reason else ""
+            out.append(f"{row.label} &= {_plain(row.text)}{beside}")
+    for name, e in d.assumptions:
+        word = "\\neq 0" if name == "nonzero" else f"\\text{{ is {name}}}"
+        out.append(f"& \\text{{assuming }} {render(e, 'latex')} {word}")
     body = " \\\\\n".join(out)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
-def _latex_row(left: str, right: str) -> str:
-    return f"{left} &= {right}"
+def _latex_words(reason: str) -> str:
+    """An ASCII reason for `\\text{...}`."""
+    return re.sub(r"([_&%#$])", r"\\\1", reason).replace("^", "\\^{}")
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------------
@@ -411,11 +416,11 @@ def json_object(d: Derivation) -> dict[str, Any]:
     }
 
 
-def json_report(d: Derivation) -> str:
+def json_report(d: Derivation, ascii_only: bool = False) -> str:
     """`json_object` as text."""
     import json
 
-    return json.dumps(json_object(d), ensure_ascii=False, indent=2)
+    return json.dumps(json_object(d), ensure_ascii=ascii_only, indent=2)
 
 
 FORMATS: dict[str, Callable[[Derivation], str]] = {
