@@ -164,14 +164,20 @@ def _hadamard_parts(e: Expr, recorder: Recorder) -> tuple[Expr, Expr]:
     return ex.hadamard(*fixed), ex.hadamard(*moving)
 
 
+def _scaled(e: Expr) -> tuple[Expr, Expr] | None:
+    """(c, A) for an array written c A with a scalar or a number c."""
+    if e.kind != ex.MUL or (e.coefficient == 1 and not e.scalars):
+        return None
+    return ex.mul(ex.num(e.coefficient), *e.scalars), ex.mul(*e.chain)
+
+
 def _trace_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
     inside = inner.args[0]
     if inside.kind == ex.ADD:
         return recorder.run("trace-sum", term, inner)
-    if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
-        core = ex.mul(*inside.chain)
-        scale = ex.mul(ex.num(inside.coefficient), *inside.scalars)
-        return recorder.apply("trace-scalar", term, c=scale, A=core)
+    scaled = _scaled(inside)
+    if scaled is not None:
+        return recorder.apply("trace-scalar", term, c=scaled[0], A=scaled[1])
     chain = inside.chain
     inner_dot = _inner_dot(chain)
     if inner_dot is not None:
@@ -221,10 +227,9 @@ def _sum_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
     inside = inner.args[0]
     if inside.kind == ex.ADD:
         return recorder.run("sum-sum", term, inner)
-    if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
-        core = ex.mul(*inside.chain)
-        scale = ex.mul(ex.num(inside.coefficient), *inside.scalars)
-        return recorder.apply("sum-scalar", term, c=scale, X=core)
+    scaled = _scaled(inside)
+    if scaled is not None:
+        return recorder.apply("sum-scalar", term, c=scaled[0], X=scaled[1])
     if inside.shape.kind == ex.ROW:
         return _push(recorder.apply("sum-row", term, x=ex.transpose(inside)), recorder)
     hadamard = inside.kind == ex.CALL and inside.op == "hadamard"
