@@ -618,16 +618,6 @@ def variables(*roots: Expr) -> list[Expr]:
     return [e for e in postorder(*roots) if e.kind == VAR]
 
 
-def containing(root: Expr, targets: Iterable[Expr]) -> set[Expr]:
-    """The nodes of the expression that contain one of the targets (or are one)."""
-    wanted = set(targets)
-    found: set[Expr] = set()
-    for node in postorder(root):
-        if node in wanted or any(a in found for a in node.args):
-            found.add(node)
-    return found
-
-
 _costs: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()
 
 

@@ -265,7 +265,6 @@ def test_walks() -> None:
     order = ex.postorder(e)
     assert order == [A, x, ex.mul(A, x), e]
     assert ex.variables(e, y) == [A, x, y]
-    assert ex.containing(e, [A]) == {A, ex.mul(A, x), e}
     assert ex.postorder(e, e, x) == order
 
 

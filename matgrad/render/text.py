@@ -17,8 +17,6 @@ from matgrad.functions import TABLE
 from matgrad.parse import GREEK
 from matgrad.shapes import signature
 
-STYLES = ("matgrad", "ascii", "unicode", "latex")
-
 # How tightly a piece of text binds. A PREFIX is `ln det(X)`, which may end a product but not stand within one;
 # an entry `x[1]` can take a power, but not be one: `a^x[1]` is `(a^x)[1]`.
 SUM, NEGATIVE, PRODUCT, PREFIX, POSTFIX, INDEXED, ATOM = range(7)
