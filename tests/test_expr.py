@@ -330,9 +330,6 @@ class TestDepth:
         assert ex.variables(there) == [C, B]
         assert ex.substitute(there, {C: A}) is deep
 
-    def test_containing(self, deep: Expr) -> None:
-        assert deep in ex.containing(deep, [B])
-
     def test_cost(self, deep: Expr) -> None:
         # A', A'A, (A'A)^-1 and + B are 7 symbols; each further storey adds a pair of brackets and 6.
         assert ex.cost(deep) == 7 + (DEPTH // 4 - 1) * 7
