@@ -74,7 +74,8 @@ def expand_by_definition(y: Expr, recorder: Recorder) -> tuple[Expr | None, str]
         obstacle = not_polynomial(part, recorder.depends)
         if obstacle is not None:
             name = function_name(obstacle)
-            if obstacle.op in ("det", "matpow"):  # polynomials that would fill the page
+            raised = obstacle.op in ("power", "epow") and (ex.integer(obstacle.args[1]) or 0) > 0
+            if raised or obstacle.op in ("det", "matpow"):  # polynomials that would fill the page
                 return None, f"is not multiplied out, because of `{name}`"
             return None, f"is not a polynomial in the variable, because of `{name}`"
     for e in squares:

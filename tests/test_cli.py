@@ -805,3 +805,12 @@ def test_squared_norm_from_the_definition() -> None:
     report = lines("diff", "norm2(A*x - b)^2", "--wrt", "x", "--from-definition")
     assert any("multiply out" in line for line in report)
     assert any("2 Aᵀ (A x - b)" in line for line in report)
+
+
+@pytest.mark.parametrize(
+    ("polynomial", "wrt"), [("x^9", "x"), ("det(X)", "X"), ("tr(X^9)", "X"), ("sum((A*y).^9)", "y")]
+)
+def test_a_polynomial_too_long_to_multiply_out_is_not_denied(polynomial: str, wrt: str) -> None:
+    report = "\n".join(lines("diff", polynomial, "--wrt", wrt, "--from-definition"))
+    assert "is not multiplied out, because of" in report
+    assert "is not a polynomial" not in report
