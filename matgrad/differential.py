@@ -141,6 +141,8 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
         return recorder.run("entry-rule", node, node)
     if kind == ex.STACK:
         return recorder.run("stack-rule", node, node)
+    if kind == ex.SUM:
+        return recorder.run("index-sum-rule", node, node)
     if kind != ex.CALL:
         raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     op = e.op
@@ -157,6 +159,8 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
             return recorder.apply("squared-norm", node, x=inner.args[0])
         if inner.op == "normF":
             return recorder.apply("squared-frobenius-norm", node, X=inner.args[0])
+    if op == "det" and recorder.adjugate:
+        return recorder.apply("determinant-adjugate", node, X=e.args[0])
     if op not in FUNCTIONS or not FUNCTIONS[op].differential:
         raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     return recorder.differential(node)

@@ -1325,10 +1325,8 @@ def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) 
         return apply_function(function, args)
     if function is None:
         raise InternalError(f"{name} of {', '.join(str(a.shape) for a in args)}")
-    if function.op == "inv":
-        return ex.inverse(args[0])
-    if function.op == "transpose":
-        return ex.transpose(args[0])
+    if function.op in ex.CONSTRUCTORS:
+        return ex.CONSTRUCTORS[function.op](*args)
     sig = signature(function.op)
     if len(sig.parameters) < len(args):
         args = args[: len(sig.parameters)]  # the direction is part of the operation's name
@@ -1357,15 +1355,6 @@ def _substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
             total = dim_add(total, dim_scale(product, count))
         return total
     return dims.get(dim, dim)
-
-
-def kronecker(a: Expr, b: Expr) -> Expr:
-    """The Kronecker product of any two shapes."""
-    if a.is_scalar or b.is_scalar:
-        return ex.mul(a, b)
-    kind = a.shape.kind if a.shape.kind == b.shape.kind else MATRIX
-    shape = Shape(kind, dim_mul(a.shape.rows, b.shape.rows), dim_mul(a.shape.cols, b.shape.cols))
-    return ex.call("kron", (a, b), shape)
 
 
 def dot_product(a: Expr, b: Expr) -> Expr:
@@ -1573,7 +1562,7 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if kind == "frobenius":
         return frobenius_product(*args)
     if kind == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if kind == "bars":
         return apply_function("abs" if args[0].is_scalar else "det", (args[0],))
     if kind == "norm":
@@ -1611,7 +1600,7 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if operator == "dot":
         return dot_product(*args)
     if operator == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if operator == "outer":
         return ex.mul(args[0], ex.transpose(args[1]))
     if operator == "square":

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from hypothesis import strategies as st
 
 from matgrad import expr as ex
-from matgrad.derive import Derivation, declarations, verify, verify_lines
+from matgrad.derive import Derivation, Options, declarations, verify, verify_lines
 from matgrad.dims import Dim, Poly, dim_add
 from matgrad.errors import CheckFailed, MatgradError, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
@@ -30,7 +30,6 @@ from matgrad.shapes import (
     Typed,
     apply_function,
     declare,
-    kronecker,
     signature,
     unknown_function,
 )
@@ -379,7 +378,7 @@ def apply(function: Function, args: tuple[Expr, ...]) -> Expr:
     if function.op in operators:
         return operators[function.op](*args)
     if function.op == "kron":
-        return kronecker(*args)
+        return ex.kron(*args)
     name, _, direction = function.op.partition(":")
     if direction.isdigit():
         return apply_function(name, (*args, ex.num(int(direction))), int(direction))
@@ -489,7 +488,9 @@ class Outcome(NamedTuple):
 def examine(found: Problem, definition: bool = False) -> Outcome:
     """Differentiate and hold the result against everything that is promised of it."""
     try:
-        derivation = Derivation(typed(found.expr, found.wrt), found.wrt, "mixed", definition)
+        derivation = Derivation(
+            typed(found.expr, found.wrt), (found.wrt,), Options(definition=definition)
+        )
         verify(derivation)
     except Unsupported as refusal:
         return Outcome("unsupported", refusal.message)
