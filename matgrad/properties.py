@@ -74,6 +74,8 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         declared = node.args[0].data[1]
     if "symmetric" in declared:
         return node
+    if node.op == "map" and node.data[2] == "∂∇":  # second derivatives of a smooth function
+        return ex.rebuild(node, args)
     if "skew" in declared:
         return ex.neg(node)
     if node.kind == ex.MUL:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from matgrad import expr as ex
 from matgrad.dims import Dim, dim_add, dim_scale
 from matgrad.errors import InternalError, LimitProblem, MatgradError, Unsupported
-from matgrad.expr import Expr
+from matgrad.expr import Expr, Shape
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse, walk
 from matgrad.properties import has_property, push_transposes
@@ -69,6 +69,7 @@ def scope_of(where: tuple[Declared, ...], bindings: Bindings) -> Scope:
     dims: dict[str, Dim] = {}
     indices: dict[str, int | str | None] = {}
     functions: dict[str, str] = {}
+    maps: dict[str, tuple[str, str, Shape]] = {}
     sizes: list[tuple[str, Dim]] = []
     for name, role, shape in ((d.name, d.role, d.shape) for d in where):
         value = bindings[name]
@@ -80,7 +81,10 @@ def scope_of(where: tuple[Declared, ...], bindings: Bindings) -> Scope:
             sizes.append((name, shape.rows))
         else:
             assert isinstance(value, Expr)
-            values[name] = value
+            if role == "map":  # bound by what it makes of its argument
+                maps[name] = (value.data[1], value.data[2], value.shape)
+            else:
+                values[name] = value
             for formal, actual in (
                 (shape.rows, value.shape.rows),
                 (shape.cols, value.shape.cols),
@@ -89,7 +93,7 @@ def scope_of(where: tuple[Declared, ...], bindings: Bindings) -> Scope:
                     dims.setdefault(formal, actual)
     for name, formal in sizes:
         dims[f"e_{name}"] = dims[formal] if isinstance(formal, str) else formal
-    return Scope(values, dims, indices, functions, {})
+    return Scope(values, dims, indices, functions, {}, maps)
 
 
 def instance(rule: str, bindings: Bindings) -> tuple[Expr, Expr]:

@@ -14,7 +14,10 @@ what the statement says for two, and the test compares the two.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from matgrad.functions import TABLE as FUNCTIONS
 
 
 class Rule(NamedTuple):
@@ -33,6 +36,57 @@ class Rule(NamedTuple):
 _MN8 = "Magnus & Neudecker, ch. 8"
 _HIGHAM = "Higham, Functions of Matrices (2008), ch. 3"
 _ADJOINT = "Magnus & Neudecker, ch. 9, sec. 3"
+
+
+def _unknown_maps() -> Iterator[Rule]:
+    """d of an unknown function of a whole value, for each pair of kinds: the function's own derivative defines it.
+
+    A derivative of such a function is one too, so that these rules serve every order.
+    """
+    arguments = {  # the name, its kind, vec(d(argument)), and how the words beside a step write it
+        "scalar": ("t", "scalar", "d(t)", "dt"),
+        "vector": ("x", "vector(n)", "d(x)", "dp"),
+        "row": ("x", "row(n)", "d(x)'", "dpᵀ"),
+        "matrix": ("X", "matrix(m, n)", "vec(d(X))", "vec(dP)"),
+    }
+    values = {  # the name, its kind, and the value that has a given vec
+        "vector": ("u", "vector(p)", "{}", "d u"),
+        "row": ("u", "row(p)", "({})'", "(d u)ᵀ"),
+        "matrix": ("U", "matrix(p, q)", "unvec({}, p, q)", "vec(dU)"),
+    }
+    gradients = {
+        "scalar": ("g'(t)*d(t)", "d g(t) = g'(t) dt", "definition of the derivative"),
+        "vector": ("grad_g(x)'*d(x)", "d g(p) = ∇g(p)ᵀ dp", "definition of the gradient"),
+        "row": ("d(x)*grad_g(x)'", "d g(p) = dp ∇g(p)ᵀ", "definition of the gradient"),
+        "matrix": ("tr(grad_g(X)'*d(X))", "d g(P) = tr(∇g(P)ᵀ dP)", "definition of the gradient"),
+    }
+    for kind, (right, because, source) in gradients.items():
+        x, shape, _, _ = arguments[kind]
+        where = f"{x}: {shape}; g: scalar of {shape}"
+        source += " (Magnus & Neudecker, ch. 5, sec. 8)"
+        name = f"unknown-scalar-of-{kind}"
+        yield Rule(name, f"d(g({x})) -> {right}", where, because, False, source, "differential", ())
+    for kind, (x, shape, change, words) in arguments.items():
+        for value, (u, result, made, left) in values.items():
+            if value == "matrix" and kind != "scalar" and "unvec" not in FUNCTIONS:
+                continue  # until `unvec` is in the table
+            letter = "p" if kind != "matrix" else "P"
+            right, because = (
+                made.format(f"jac_{u}({x})*{change}"),
+                f"{left}({letter}) = ∂{u}({letter}) {words}",
+            )
+            if left.startswith("("):
+                because = f"d {u}({letter})ᵀ = ∂{u}({letter}) {words}"
+            if left.startswith("vec"):
+                because = f"vec(d{u}({letter})) = ∂{u}({letter}) {words}"
+            if kind == "scalar":
+                right, because = f"jac_{u}(t)*d(t)", f"d {u}(t) = ∂{u}(t) dt"
+            where = f"{x}: {shape}; {u}: {result} of {shape}"
+            source = "definition of the Jacobian (Magnus & Neudecker, ch. 5, sec. 15)"
+            name = f"unknown-{value}-of-{kind}"
+            statement = f"d({u}({x})) -> {right}"
+            yield Rule(name, statement, where, because, False, source, "differential", ())
+
 
 _DIFFERENTIAL = (
     Rule(
@@ -159,6 +213,7 @@ _DIFFERENTIAL = (
         "differential",
         (),
     ),
+    *_unknown_maps(),
     Rule(
         "determinant-adjugate",
         "d(det(X)) -> tr(adj(X)*d(X))",

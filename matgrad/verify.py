@@ -186,17 +186,26 @@ def random_point(
 
 
 class SmoothMap:
-    """A smooth function of a whole vector or matrix, to stand for a declared unknown one."""
+    """A smooth function of a whole value with all its derivatives, to stand for a declared unknown one.
+
+    Each entry of the value is the sine of a random linear form. The derivative of order k has, in the order of vec, an
+    entry for each entry of the value and each k-tuple of entries of the argument; `shape` says how they are arranged.
+    """
 
     def __init__(self, name: str) -> None:
         self.seed = zlib.crc32(name.encode())
 
-    def __call__(self, x: Any, shape: tuple[int, int]) -> Any:
+    def __call__(self, x: Any, shape: tuple[int, int], order: int = 0) -> Any:
         import numpy as np
 
         x = np.asarray(x, dtype=float)
-        weights = np.random.default_rng(self.seed).normal(size=(shape[0] * shape[1], x.size))
-        return np.sin(weights @ x.reshape(-1) / np.sqrt(x.size) + 0.3).reshape(shape)
+        count = shape[0] * shape[1] // x.size**order
+        weights = np.random.default_rng(self.seed).normal(size=(count, x.size)) / np.sqrt(x.size)
+        phase = weights @ x.reshape(-1, order="F") + np.linspace(0.3, 1.1, count)
+        result = np.sin(phase + order * np.pi / 2)
+        for _ in range(order):
+            result = result[..., None] * weights.reshape(count, *[1] * (result.ndim - 1), x.size)
+        return result.reshape(shape, order="F")
 
 
 def unknown_functions(*roots: Expr) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def value_name(d: Derivation) -> str:
     while first.inner is not None:
         first = first.inner
     taken = {v.data[0] for v in d.typed.variables.values()} | set(d.typed.functions)
+    taken |= {name for name, *_ in d.typed.maps}
     names = "YFGHZ" if first.expression.shape.kind == ex.MATRIX else "yfghz"
     return next((n for n in names if n not in taken), "value")
 
@@ -149,10 +150,10 @@ def where_text(d: Derivation, style: str) -> str:
         real = {"unicode": "ℝ → ℝ", "latex": "\\mathbb{R} \\to \\mathbb{R}"}.get(style, "R -> R")
         words = "" if style == "latex" else ", entry by entry"
         parts.append(f"{name_text(name, style)}: {real}{words}")
-    for name, shape in d.typed.maps:
-        value = space_text(shape, style)
-        text = "a function to " if style != "latex" else "\\text{ a function to } "
-        parts.append(f"{name_text(name, style)}: {text}{value}")
+    for name, *shapes in d.typed.maps:
+        value, argument = (space_text(s, style) for s in shapes)
+        to = {"unicode": " → ", "latex": " \\to "}.get(style, " -> ")
+        parts.append(f"{name_text(name, style)}: {argument}{to}{value}")
     return ", ".join(parts)
 
 
@@ -322,7 +323,10 @@ _ASCII = {
     "⁺": "+",
     "√": "sqrt ",
     "×": " x ",
+    "∂u": "jac_u",
+    "∂U": "jac_U",
     "∂": "d",
+    "∇": "grad_",
     "ˣ": "^x",
     "¹": "1",
 }
