@@ -7,7 +7,8 @@ conventions, which are not worth a step in a derivation:
 - sums and products are flat: `(a + b) + c` is one node with three terms;
 - a product is `coefficient * scalars * chain`: one number, the scalar factors (divisors last), then the vectors,
   rows and matrices in order. A row times a vector that is followed by more becomes one scalar factor;
-- `1 x`, `0 x`, `I X`, `X + 0`, `X''`, `c'` for a scalar, `X^1` and `(X^-1)^-1` are not written;
+- `1 x`, `0 x`, `I X`, `X + 0`, `X''`, `c'` for a scalar, `X^1` and `(X^-1)^-1` are not written, and K(m, n)' and
+  K(m, n)^-1 are K(n, m);
 - a scalar that is added to a vector or a matrix stands there times `ones`.
 
 No function here recurses on the depth of an expression.
@@ -20,7 +21,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from matgrad.dims import Dim, Poly, dim_add, dim_mul, dim_text
+from matgrad.dims import Dim, Poly, dim_add, dim_div, dim_mul, dim_text
 from matgrad.errors import InternalError, LimitProblem, ShapeProblem
 
 SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
@@ -28,7 +29,9 @@ SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
 # Node kinds. `data` is what a node holds beside its arguments.
 NUM = "num"  # data: a Fraction
 VAR = "var"  # data: (name, properties)
-CONST = "const"  # data: ("eye",) | ("ones",) | ("zeros",) | ("basis", index) | ("pi",) | ("size", n) | ("index", i)
+# CONST data: ("eye",) | ("ones",) | ("zeros",) | ("basis", index) | ("pi",) | ("size", n) | ("index", i) |
+# ("commutation", m, n) | ("duplication", n) | ("elimination", n)
+CONST = "const"
 ADD = "add"  # args: the terms
 MUL = "mul"  # data: (coefficient, number of scalars); args: scalars, then the chain
 CALL = "call"  # data: (operation, *parameters): a function of matgrad.functions.TABLE
@@ -191,6 +194,35 @@ def zeros(shape: Shape) -> Expr:
 def basis(index: int | str, n: Dim) -> Expr:
     """The basis vector e_index of n entries."""
     return make(CONST, ("basis", index), (), vector_shape(n))
+
+
+def commutation(m: Dim, n: Dim) -> Expr:
+    """K(m, n), which turns vec(X) into vec(X') for an m x n matrix X."""
+    size = dim_mul(m, n)
+    return (
+        eye(size)
+        if m == 1 or n == 1
+        else make(CONST, ("commutation", m, n), (), matrix_shape(size, size))
+    )
+
+
+def _half_size(n: Dim) -> Dim:
+    """n(n + 1)/2, the number of entries of vech."""
+    return dim_div(dim_mul(n, dim_add(n, 1)), 2)
+
+
+def duplication(n: Dim) -> Expr:
+    """D(n), which turns vech(S) into vec(S) for a symmetric n x n matrix S."""
+    if n == 1:
+        return eye(1)
+    return make(CONST, ("duplication", n), (), matrix_shape(dim_mul(n, n), _half_size(n)))
+
+
+def elimination(n: Dim) -> Expr:
+    """L(n), which turns vec(X) into vech(X) for an n x n matrix X."""
+    if n == 1:
+        return eye(1)
+    return make(CONST, ("elimination", n), (), matrix_shape(_half_size(n), dim_mul(n, n)))
 
 
 PI = make(CONST, ("pi",), (), SCALAR_SHAPE)
@@ -408,6 +440,8 @@ def transpose(e: Expr) -> Expr:
             return e
         if e.data[0] in ("ones", "zeros"):
             return make(CONST, e.data, (), transposed_shape(e.shape))
+        if e.data[0] == "commutation":
+            return commutation(e.data[2], e.data[1])
     return make(CALL, ("transpose",), (e,), transposed_shape(e.shape))
 
 
@@ -464,6 +498,8 @@ def inverse(e: Expr) -> Expr:
         return e.args[0]
     if e.kind == CONST and e.data[0] == "eye":
         return e
+    if e.kind == CONST and e.data[0] == "commutation":
+        return transpose(e)
     return make(CALL, ("inv",), (e,), e.shape)
 
 

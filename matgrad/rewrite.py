@@ -22,7 +22,15 @@ from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse, walk
 from matgrad.properties import has_property, push_transposes
 from matgrad.rules import TABLE as RULES
-from matgrad.shapes import Declared, Scope, build_nodes, declare, signature, unknown_function
+from matgrad.shapes import (
+    Declared,
+    Scope,
+    build_nodes,
+    declare,
+    signature,
+    size_values,
+    unknown_function,
+)
 from matgrad.steps import DIFFERENTIAL, TRACE, Line, Step
 
 Bindings = Mapping[
@@ -151,6 +159,7 @@ def function_differential(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     for argument, formal in zip(e.args, t.dims, strict=True):
         actual = (argument.shape.rows, argument.shape.cols)
         dims.update((n, a) for n, a in zip(formal, actual, strict=True) if isinstance(n, str))
+    dims.update(size_values(e))
     scope = Scope(values, dims, {}, {}, {})
     moving = {name for name, value in values.items() if depends(value)}
     kept = []
