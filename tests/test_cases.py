@@ -204,7 +204,17 @@ def test_reader_of_second_derivatives_and_structures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["dif x wrt x = 1", "diff x = 1", "diff x wrt x", "let S", "x'x", "diff x wrt x 1", "hessian x", "hessian x wrt x then y = 1"]
+    "line",
+    [
+        "dif x wrt x = 1",
+        "diff x = 1",
+        "diff x wrt x",
+        "let S",
+        "x'x",
+        "diff x wrt x 1",
+        "hessian x",
+        "hessian x wrt x then y = 1",
+    ],
 )
 def test_reader_refuses(line: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
