@@ -122,12 +122,13 @@ PAGES = [
     Page("10-machine-learning", 80),
     Page("11-matrix-arguments", 45),
     Page("12-kronecker", 75),
-    Page("13-hessians", 75),
+    Page("13-hessians", 45),
     Page("14-mixed-derivatives", 25),
     Page("15-structured", 70),
     Page("16-matrix-functions", 70),
     Page("17-symbolic-powers", 15),
     Page("18-unknown-functions", 50),
+    Page("19-matrix-hessians", 25),
 ]
 
 
