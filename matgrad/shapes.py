@@ -1065,7 +1065,7 @@ class Inference:
         if turned:
             function = pick(name, [VECTOR])
         if isinstance(function, str):
-            return ex.SCALAR_SHAPE
+            return self.shape(arguments[0])
         assert function is not None
         sig = signature(function.op)
         if (
@@ -1364,6 +1364,7 @@ _OF_SCALAR = {
     "det": "itself",
     "sum": "itself",
     "transpose": "itself",
+    "vec": "itself",
     "logdet": "log",
     "norm2": "abs",
     "norm1": "abs",
@@ -1408,6 +1409,8 @@ def pick(name: str, kinds: list[str], along: int | None = None) -> Function | st
             return TABLE[f"{name}:{along}"]
         if name in ("max", "min"):
             return TABLE[f"{name}:pair"]
+    if name == "vec" and kinds == [VECTOR]:
+        return "itself"
     if kinds == [SCALAR]:
         for function in BY_NAME[name]:
             if function.op in _OF_SCALAR:
