@@ -29,7 +29,7 @@ from matgrad.functions import TABLE
 
 KINDS = ("ok", "unsupported", "limit", "unchecked", "wrong", "crash")
 BATCH = 500  # expressions of one process: what it holds is given back when it ends
-PATIENCE = 60.0  # seconds without an answer, after which a process is ended
+PATIENCE = 180.0  # seconds without an answer, after which a process is ended
 
 
 def arguments() -> argparse.Namespace:
@@ -104,7 +104,10 @@ def batch(options: argparse.Namespace, first: int, count: int, tally: Tally) -> 
         alarm = threading.Timer(PATIENCE, process.kill)
         alarm.start()
         for line in process.stdout:
-            number, text, kind, reason = json.loads(line)
+            try:
+                number, text, kind, reason = json.loads(line)
+            except ValueError:  # cut off, when the process was ended
+                break
             tally.add(number, text, Outcome(kind, reason))
             at = number + 1
             alarm.cancel()

@@ -375,6 +375,8 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
                 while run:
                     a = _shared(s, t, run)
                     b, c = _rest(s, a, side), _rest(t, a, side)
+                    if side == 0 and not (_put_back(a, b, s) and _put_back(a, c, t)):
+                        break
                     after = ex.mul(a, ex.add(b, c)) if side == 0 else ex.mul(ex.add(b, c), a)
                     # At equal cost the product is preferred, unless it brings in an identity matrix.
                     gain = cost(ex.add(s, t)) - cost(after)
@@ -382,6 +384,11 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
                         return recorder.apply(rule, e, A=a, B=b, C=c)
                     run = run[:-1] if side == 0 else run[1:]
     return e
+
+
+def _put_back(a: Expr, b: Expr, e: Expr) -> bool:
+    """Whether a times b is e again: p r q s' without p is a number r q times s', which p does not stand beside."""
+    return ex.mul(a, b).chain == e.chain
 
 
 def _join_scalars(e: Expr, recorder: Recorder) -> Expr:

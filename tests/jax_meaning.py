@@ -10,6 +10,7 @@ JAX traces a derivative quickly but takes some 30 ms to compile each operation f
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import string
@@ -30,7 +31,7 @@ with warnings.catch_warnings():
 from matgrad import expr as ex
 from matgrad.dims import dim_value
 from matgrad.expr import Expr
-from matgrad.verify import SmoothFunction
+from matgrad.verify import SmoothFunction, SmoothMap
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
@@ -120,6 +121,27 @@ def _gram_root(X: Value) -> Value:
 def _polar(X: Value) -> Value:
     inverse = jnp.linalg.inv(_gram_root(X))
     return X @ inverse if X.shape[0] >= X.shape[1] else inverse @ X
+
+
+def _eigenvector(X: Value, which: int) -> Value:
+    """A unit eigenvector of a symmetric matrix, its largest entry by absolute value positive."""
+    v = jnp.linalg.eigh(X)[1][:, which:] if which < 0 else jnp.linalg.eigh(X)[1][:, :1]
+    size = jnp.abs(v)
+    largest = jnp.sum(jnp.where(size == jnp.max(size), v, 0.0))
+    return v * jnp.sign(largest)
+
+
+def _right_singular(X: Value) -> Value:
+    right = X.T @ _eigenvector(X @ X.T, -1)
+    return right / jnp.sqrt(jnp.sum(right * right))
+
+
+def _first_largest(X: Value, axis: int) -> Value:
+    """1 at the first largest entry of each line, 0 elsewhere."""
+    largest = 1.0 * (jnp.max(X, axis=axis, keepdims=True) == X)
+    count = _running(X.shape[axis])
+    before = count @ largest if axis == 0 else largest @ count.T
+    return largest * (before == 1)
 
 
 def _spectral_norm(X: Value) -> Value:
@@ -257,12 +279,19 @@ MEANINGS: dict[str, Meaning] = {
     "dexpm": _expm_derivative,
     "logm": _logm,
     "dlogm": lambda X, E: jax.jvp(_logm, (X,), (E,))[1],
+    "dsinm": lambda X, E: jax.jvp(_sin_and_cos, (X,), (E,))[1][0],
+    "dcosm": lambda X, E: jax.jvp(_sin_and_cos, (X,), (E,))[1][1],
     "sqrtm": _sqrtm,
     "sylvester": _sylvester,
     "sinm": lambda X: _sin_and_cos(X)[0],
     "cosm": lambda X: _sin_and_cos(X)[1],
     "chol": jnp.linalg.cholesky,
     "polar": _polar,
+    "eigvecmax": lambda X: _eigenvector(X, -1),
+    "eigvecmin": lambda X: _eigenvector(X, 0),
+    "lsv": lambda X: _eigenvector(X @ X.T, -1),
+    "rsv": _right_singular,
+    "indmax": lambda x: _first_largest(x.reshape(1, -1), 1).reshape(x.shape),
     # entry by entry
     "exp": jnp.exp,
     "log": jnp.log,
@@ -309,6 +338,7 @@ DIRECTED: dict[str, Callable[[Value, int], Value]] = {
     "cumsum": lambda X, axis: _running(X.shape[0]) @ X if axis == 0 else X @ _running(X.shape[1]).T,
     "prod": _product,
     "mean": lambda X, axis: jnp.sum(X, axis=axis, keepdims=True) / X.shape[axis],
+    "indmax": lambda X, axis: _first_largest(X, axis),
     "max": lambda X, axis: jnp.max(X, axis=axis, keepdims=True),
     "min": lambda X, axis: jnp.min(X, axis=axis, keepdims=True),
 }
@@ -416,7 +446,34 @@ def _constant(e: Expr, sizes: Mapping[str, int], indices: Indices) -> Value:
         return np.full((1, 1), float(dim_value(e.data[1], sizes)))
     if e.op == "index":
         return np.full((1, 1), float(_place(e.data[1], sizes, indices) + 1))
+    if e.op in LINEAR:
+        return LINEAR[e.op](*(dim_value(d, dict(sizes)) for d in e.data[1:]))
     raise NotInJax(e.op)
+
+
+def _arrangement(rows: int, cols: int, arranged: Callable[[Value], Value]) -> Value:
+    """The matrix of a linear operation on arrays of this size: K vec(X) = vec(arranged(X))."""
+    units = np.eye(rows * cols).reshape(rows * cols, cols, rows)
+    return np.stack([np.asarray(arranged(u.T)).T.reshape(-1) for u in units], axis=1)
+
+
+def _duplication(n: int) -> Value:
+    places = [(i, j) for j in range(n) for i in range(j, n)]
+    symmetric = np.zeros((n, n, len(places)))
+    for k, (i, j) in enumerate(places):
+        symmetric[i, j, k] = symmetric[j, i, k] = 1.0
+    return symmetric.reshape(n * n, -1)
+
+
+def _elimination(n: int) -> Value:
+    return np.eye(n * n)[[j * n + i for j in range(n) for i in range(j, n)]]
+
+
+LINEAR: dict[str, Callable[..., Value]] = {
+    "commutation": lambda m, n: _arrangement(m, n, lambda X: X.T),
+    "duplication": _duplication,
+    "elimination": _elimination,
+}
 
 
 def _called(e: Expr, args: list[Value], sizes: Mapping[str, int]) -> Value:
@@ -449,15 +506,16 @@ def _smooth(f: SmoothFunction, order: int, t: Value) -> Value:
 
 def _smooth_map(e: Expr, x: Value, sizes: Mapping[str, int]) -> Value:
     """What stands for an unknown function of a whole array."""
-    import zlib
-
     if len(e.data) > 2:
         raise NotInJax("a derivative of an unknown function")
     rows, cols = _size(e, sizes)
-    weights = np.random.default_rng(zlib.crc32(e.data[1].encode())).normal(
-        size=(rows * cols, x.size)
-    )
-    return jnp.sin(weights @ x.reshape(-1, 1) / math.sqrt(x.size) + 0.3).reshape(rows, cols)
+    f = SmoothMap(e.data[1])
+    count = rows * cols
+    weights = np.random.default_rng(f.seed).normal(size=(count, x.size)) / math.sqrt(x.size)
+    if "order" in inspect.signature(f.__call__).parameters:
+        flat = jnp.sin(weights @ _vec(x) + np.linspace(0.3, 1.1, count)[:, None])
+        return flat.reshape(cols, rows).T
+    return jnp.sin(weights @ x.reshape(-1, 1) + 0.3).reshape(rows, cols)
 
 
 def two_axes(e: Expr, value: Any) -> Any:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from matgrad import expr as ex
 from matgrad.derive import Derivation, Options, declarations, verify, verify_lines
-from matgrad.dims import Dim, Poly, dim_add, dim_mul
+from matgrad.dims import Dim, Poly, dim_add, dim_mul, dim_scale
 from matgrad.errors import CheckFailed, MatgradError, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import TABLE, Function
@@ -111,9 +111,9 @@ PRODUCTS: dict[Dim, tuple[Dim, Dim]] = {
 }
 SUM_INDICES = ("k", "l")  # names that no variable has
 # Functions of a symmetric matrix, which mean nothing for another.
-SYMMETRIC = ("chol", "eigmax", "eigmin")
+SYMMETRIC = ("chol", "eigmax", "eigmin", "eigvecmax", "eigvecmin")
 # Functions whose value has a sign that is nobody's business: they stand as v v' z.
-SIGNED = ("eigmaxvec", "eigminvec", "eigvecmax", "eigvecmin", "lsv", "rsv")
+SIGNED = ("eigvecmax", "eigvecmin", "lsv", "rsv")
 NUMBERS = ["2", "3", "-1", "1/2", "-2/3", "3/10", "1", "12", "0"]
 POLYNOMIAL = ("transpose", "hadamard", "matpow", "tr", "sum", "diag", "diagonal", "power", "epow")
 EXPONENTS = ["2", "3", "-1", "-2", "1/2", "-1/2", "3/2", "4", "0"]
@@ -370,7 +370,11 @@ class Composer:
             if function.op == "chol":
                 args[0] = ex.add(ex.mul(turned, ex.transpose(turned)), ex.eye(turned.shape.rows))
         if function.op == "sylvester":
-            args[1] = self.within("spd", args[1])
+            args[1] = self.within(function.domain, args[1])
+        if (
+            ": size" in function.signature
+        ):  # `unvec(a, m, n)` takes its sizes from its value's shape
+            return ex.call(function.op, tuple(args), shape)
         return apply(function, tuple(args))
 
     def instance(
@@ -382,9 +386,8 @@ class Composer:
         for dim in (wanted.rows, wanted.cols):
             if isinstance(dim, str) and dim not in sizes:
                 sizes[dim] = self.pick([*SIZES, *PARTS])
-        return Shape(
-            wanted.kind, sizes.get(wanted.rows, wanted.rows), sizes.get(wanted.cols, wanted.cols)
-        )
+        rows, cols = (_computed(d, sizes) for d in (wanted.rows, wanted.cols))
+        return Shape(wanted.kind, rows, cols)
 
     def exponent(self, shape: Shape, budget: int) -> Expr:
         way = self.pick(["number", "number", "number", "scalar", "same"])
@@ -403,7 +406,7 @@ class Composer:
                     ex.add(ex.epower(e, ex.num(2)), ex.ones(e.shape)),
                 ]
             )
-        if domain in ("spd", "invertible") and e.shape.kind == MATRIX:
+        if domain in ("spd", "invertible", "right_half_plane") and e.shape.kind == MATRIX:
             return ex.add(ex.mul(e, ex.transpose(e)), ex.eye(e.shape.rows))
         if domain == "unit":
             return apply(TABLE["tanh"], (e,))
@@ -421,6 +424,19 @@ def _block_shape(rows: Dim, cols: Dim) -> Shape:
     if cols == 1:
         return ex.SCALAR_SHAPE if rows == 1 else ex.vector_shape(rows)
     return ex.row_shape(cols) if rows == 1 else ex.matrix_shape(rows, cols)
+
+
+def _computed(dim: Dim, sizes: dict[Dim, Dim]) -> Dim:
+    """A size of a signature, with the actual sizes for its names: m*n is a size, too."""
+    if not isinstance(dim, Poly):
+        return sizes.get(dim, dim)
+    total: Dim = 0
+    for monomial, count in dim.terms.items():
+        product: Dim = 1
+        for name in monomial:
+            product = dim_mul(product, sizes.get(name, name))
+        total = dim_add(total, dim_scale(product, count))
+    return total
 
 
 def _has_size(e: Expr) -> bool:
