@@ -6,7 +6,7 @@ The file to read first.
 from __future__ import annotations
 
 from matgrad import expr as ex
-from matgrad.differential import expand, expand_by_definition
+from matgrad.differential import expand, expand_by_definition, write_definitions
 from matgrad.errors import CheckFailed, LimitProblem, NameProblem, Unsupported, UsageError
 from matgrad.expr import Expr
 from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
@@ -33,8 +33,10 @@ class Derivation:
         layout: str = "mixed",
         definition: bool = False,
         inner: Derivation | None = None,
+        last: bool = True,
     ) -> None:
         self.typed = typed
+        self.last = last  # no derivative of this one is asked for: definitions are written out
         self.inner = inner  # the derivation that found the expression, which is a derivative itself
         self.order: int = inner.order + 1 if inner else 1
         self.expression = typed.expr
@@ -123,6 +125,8 @@ class Derivation:
         recorder.enter(DERIVATIVE)
         found = recorder.run("read-off", total, total)
         recorder.next_line()
+        if self.last:
+            found = write_definitions(found, recorder)
         return total, simplify(found, recorder)
 
     def to(self, format: str) -> str:
@@ -176,7 +180,7 @@ def diff(
     variable = find_variable(typed, wrt)
     inner: Derivation | None = None
     for _ in range(order - 1):
-        inner = Derivation(typed, variable, "mixed", from_definition, inner)
+        inner = Derivation(typed, variable, "mixed", from_definition, inner, last=False)
         if check:
             verify(inner, seed)
         typed = typed._replace(expr=inner.derivative, notes=())

@@ -13,6 +13,7 @@ import pytest
 
 import matgrad
 from matgrad import expr as ex
+from matgrad.definitions import Defined
 from matgrad.derive import declarations
 from matgrad.dims import Dim
 from matgrad.emit.numpy import compiled
@@ -25,7 +26,17 @@ from matgrad.render.rulebook import book_text, entry_text
 from matgrad.rewrite import PROCEDURES, function_differential, instance
 from matgrad.rulebook import entries, find
 from matgrad.rules import TABLE as RULES
-from matgrad.shapes import ARRAY, Scope, build_nodes, declare, pick, read, signature
+from matgrad.shapes import (
+    ARRAY,
+    Scope,
+    build_definitions,
+    build_nodes,
+    declare,
+    infer_definitions,
+    pick,
+    read,
+    signature,
+)
 from matgrad.verify import sample, unknown_functions
 
 BOOK = entries()
@@ -47,7 +58,7 @@ def scope(where: str, sizes: dict[str, Dim], named_index: bool = False) -> Scope
     values: dict[str, Expr] = {}
     dims: dict[str, Dim] = dict(sizes)
     indices: dict[str, int | str | None] = {}
-    functions: dict[str, str] = {}
+    functions: dict[str, str | Defined] = {}
     maps: dict[str, tuple[str, str, Shape]] = {}
     for d in (declare(part.strip()) for part in where.split(";")):
         rows, cols = (
@@ -55,6 +66,8 @@ def scope(where: str, sizes: dict[str, Dim], named_index: bool = False) -> Scope
         )
         if d.role == "elementwise":
             functions[d.name] = d.name
+        elif d.role == "definition":
+            functions |= build_definitions(infer_definitions({d.name: d}), {}, {})
         elif d.role == "map":
             maps[d.name] = (d.name, "", Shape(d.shape.kind, rows, cols))
         elif d.role == "index" and d.name.startswith("e_"):
