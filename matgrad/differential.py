@@ -18,7 +18,6 @@ from matgrad.rewrite import (
     terms_by_degree,
     without_definitions,
 )
-from matgrad.rules import TABLE as RULES
 from matgrad.steps import DIFFERENTIAL
 
 
@@ -166,6 +165,8 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
         return recorder.run("entry-rule", node, node)
     if kind == ex.STACK:
         return recorder.run("stack-rule", node, node)
+    if kind == ex.SUM:
+        return recorder.run("index-sum-rule", node, node)
     if kind != ex.CALL:
         raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     op = e.op
@@ -177,8 +178,6 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
         return recorder.run("unknown-derivative", node, node)
     if op == "map":
         rule = maps.rule_name(e)
-        if rule not in RULES:
-            raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
         names = [d.name for d in template(rule).where]  # the argument, then the function
         return recorder.apply(rule, node, **dict(zip(names, (e.args[0], e), strict=True)))
     if op == "power" and ex.integer(e.args[1]) == 2 and e.args[0].kind == ex.CALL:
@@ -187,6 +186,8 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
             return recorder.apply("squared-norm", node, x=inner.args[0])
         if inner.op == "normF":
             return recorder.apply("squared-frobenius-norm", node, X=inner.args[0])
+    if op == "det" and recorder.adjugate:
+        return recorder.apply("determinant-adjugate", node, X=e.args[0])
     if op not in FUNCTIONS or not FUNCTIONS[op].differential:
         raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     return recorder.differential(node)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from matgrad import expr as ex
@@ -44,11 +44,12 @@ from matgrad.errors import (
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import (
     BY_NAME,
+    CONSTANTS,
     DIRECTIONS,
     FILLED,
     NEED_DIRECTION,
     OPERATOR_NAMES,
-    SIZED_CONSTANTS,
+    SIZED_FUNCTIONS,
     SIZES,
     TABLE,
     Function,
@@ -200,11 +201,14 @@ def _declaration(node: Syntax, text: str) -> Declared:
     return Declared(name, shape, properties, role)
 
 
-def _dimension(node: Syntax, text: str) -> Dim:
-    """A dimension written as an expression: numbers, names, sums and products."""
+def _dimension(node: Syntax, text: str, known: Mapping[int, Dim] | None = None) -> Dim:
+    """A dimension written as an expression: numbers, names, sums and products; `known` are those of `rows(X)` and such."""
     values: dict[int, Dim] = {}
-    for item in reversed(list(walk(node))):
-        parts = [values[id(a)] for a in item.args]
+    for item in reversed(list(_size_nodes(node))):
+        if known is not None and id(item) in known:
+            values[id(item)] = resolve(known[id(item)])
+            continue
+        parts = [values[id(a)] for a in item.args if id(a) in values]
         if item.kind == "number" and item.value.denominator == 1 and item.value >= 1:
             if item.value > MAX_SIZE:
                 raise LimitProblem(
@@ -232,6 +236,27 @@ def _dimension(node: Syntax, text: str) -> Dim:
     return values[id(node)]
 
 
+def _size_nodes(node: Syntax) -> list[Syntax]:
+    """The nodes of a size, parents first; `rows(X)` is one of them, and X is none."""
+    found = []
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        found.append(item)
+        if item.kind != "call":
+            todo.extend(reversed(item.args))
+    return found
+
+
+def _size_arguments(node: Syntax) -> list[Syntax]:
+    """The arguments of a call that are sizes: `m, n` in `unvec(a, m, n)`."""
+    if node.kind != "call":
+        return []
+    if node.value in CONSTANTS:
+        return node.args
+    return node.args[SIZED_FUNCTIONS[node.value] :] if node.value in SIZED_FUNCTIONS else []
+
+
 def _divisible(dim: Dim, k: int) -> bool:
     """Whether a size divided by a number can be a size: n(n + 1)/2 can, 1/2 and n/2 cannot be known to."""
     if isinstance(dim, int):
@@ -240,20 +265,39 @@ def _divisible(dim: Dim, k: int) -> bool:
 
 
 class Signature(NamedTuple):
-    """The parameters of a function, and the shape of its value."""
+    """The parameters of a function, the shape of its value, and the names of sizes given as arguments."""
 
     parameters: tuple[tuple[str, Shape], ...]
     result: Shape
+    sizes: tuple[str, ...]
 
 
 @functools.cache
 def signature(op: str) -> Signature:
     """The signature of a function of the table, read from its text."""
-    text = TABLE[op].signature
+    return _read_signature(TABLE[op].signature)
+
+
+@functools.cache
+def _constant_signatures(name: str) -> tuple[Signature, ...]:
+    """The signatures of a sized constant, one for each number of sizes."""
+    return tuple(map(_read_signature, CONSTANTS[name].signatures))
+
+
+def _read_signature(text: str) -> Signature:
     root = parse(text, "signature").root
-    parameters = [_declaration(d, text) for d in root.args[0].args]
+    arguments = root.args[0].args
+    parameters = [_declaration(d, text) for d in arguments if d.args[0].value != "size"]
+    sizes = [str(d.value) for d in arguments if d.args[0].value == "size"]
     result = _declaration(Syntax("declaration", [root.args[1]], 0, 0, "value"), text)
-    return Signature(tuple((p.name, p.shape) for p in parameters), result.shape)
+    return Signature(tuple((p.name, p.shape) for p in parameters), result.shape, tuple(sizes))
+
+
+def size_values(e: Expr) -> dict[str, Dim]:
+    """The sizes that a call was given as arguments, by their names in the signature."""
+    sig = signature(e.op)
+    found = {sig.result.rows: e.shape.rows, sig.result.cols: e.shape.cols}
+    return {name: found[name] for name in sig.sizes}
 
 
 def _closest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
@@ -318,8 +362,7 @@ class Inference:
             if isinstance(a, str) and a not in declared
         }
         for node in parsed.nodes:
-            if node.kind == "call" and node.value in SIZED_CONSTANTS:
-                self.size_names |= {n for a in node.args for n in _names_below(a)} - declared.keys()
+            self.size_names |= _size_names(node) - declared.keys()
             if node.kind == "binding":
                 self.read_range(node)
             if node.kind == "index":
@@ -980,8 +1023,8 @@ class Inference:
             return self.shape(node.args[0])
         if node.args and node.args[0].kind == "binding":
             return self.index_sum(node)
-        if known is None and name in SIZED_CONSTANTS:
-            dims = [_dimension(a, self.text) for a in node.args]
+        if self.is_sized_constant(node):
+            dims = [_dimension(a, self.text, self.constants) for a in node.args]
             return _sized_shape(name, dims, node, self.text)
         if known is None and name in SIZES:
             return self.size_of(node, name)
@@ -995,8 +1038,32 @@ class Inference:
             raise self.not_a_function(node, name)
         return self.named_function(node, name)
 
+    def is_sized_constant(self, node: Syntax) -> bool:
+        """Whether a call is eye(n), K(m, n), ... A variable K may stand beside the constant, and K(x) for a vector x,
+        or K(x + y) with one argument, is a product that lacks its sign."""
+        name = str(node.value)
+        known = self.declared.get(name)
+        if name not in CONSTANTS or (known is not None and known.role != "variable"):
+            return False
+        if len(name) > 1:
+            return known is None
+        counts = {len(s.sizes) for s in _constant_signatures(name)}
+        sizes = all(
+            n.kind in ("number", "name", "add", "mul", "juxtapose", "div", "call")
+            and n.value not in self.declared
+            and (n.kind != "call" or n.value in SIZES)
+            for a in node.args
+            for n in _size_nodes(a)
+        )
+        return sizes and len(node.args) in counts
+
     def named_function(self, node: Syntax, name: str) -> Shape:
-        kinds = [self.shape(a).kind for a in node.args]
+        arguments, sizes = node.args, _size_arguments(node)
+        if sizes or name in SIZED_FUNCTIONS:
+            sig = signature(BY_NAME[name][0].op)
+            self.count_arguments(node, name, len(sig.parameters) + len(sig.sizes))
+            arguments = node.args[: len(sig.parameters)]
+        kinds = [self.shape(a).kind for a in arguments]
         function = pick(name, kinds, direction(node))
         if function is None:
             raise self.wrong_arguments(node, name)
@@ -1018,7 +1085,8 @@ class Inference:
         ):
             self.avoid_vector_slip(*node.args)
             return self.same_shape(node, f"`{name}`")
-        fresh: dict[Dim, Dim] = {}
+        given = (_dimension(a, self.text, self.constants) for a in sizes)
+        fresh: dict[Dim, Dim] = dict(zip(sig.sizes, given, strict=True))
 
         def instance(dim: Dim) -> Dim:
             if isinstance(dim, str):
@@ -1028,7 +1096,7 @@ class Inference:
             return dim
 
         value: Shape | None = None
-        for argument, (_, wanted) in zip(node.args, sig.parameters, strict=False):
+        for argument, (_, wanted) in zip(arguments, sig.parameters, strict=False):
             actual = self.shape(argument)
             if turned:
                 actual = ex.transposed_shape(actual)
@@ -1062,7 +1130,8 @@ class Inference:
                 f"write `{name}(X, 1)` down the columns or `{name}(X, 2)` along the rows",
                 self.text,
             )
-        self.count_arguments(node, name, len(signature(candidates[0].op).parameters))
+        sig = signature(candidates[0].op)
+        self.count_arguments(node, name, len(sig.parameters) + len(sig.sizes))
         argument = node.args[0]
         x, actual = self.source(argument), shape_text(self.shape(argument))
         if name in NEED_DIRECTION and self.shape(argument).kind == MATRIX:
@@ -1246,7 +1315,8 @@ class Inference:
 
     def count_arguments(self, node: Syntax, name: str, count: int) -> None:
         if len(node.args) != count:
-            arguments = ", ".join("xyz"[:count])
+            sizes = signature(BY_NAME[name][0].op).sizes if name in SIZED_FUNCTIONS else ()
+            arguments = ", ".join([*"xyz"[: count - len(sizes)], *sizes])
             raise ShapeProblem(
                 f"`{name}` takes {count} argument{'s' if count != 1 else ''}, not {len(node.args)}",
                 (Mark(node.start, node.end),),
@@ -1300,15 +1370,19 @@ def _whole(node: Syntax) -> int | None:
 
 
 def _sized_shape(name: str, dims: list[Dim], node: Syntax, text: str) -> Shape:
-    if name == "eye" and len(dims) == 1:
-        return ex.matrix_shape(dims[0], dims[0])
-    if name != "eye" and len(dims) == 1:
-        return ex.vector_shape(dims[0])
-    if name != "eye" and len(dims) == 2:
-        return ex.matrix_shape(dims[0], dims[1])
-    wanted = "one size" if name == "eye" else "one or two sizes"
+    """The shape of a sized constant."""
+    signatures = _constant_signatures(name)
+    for sig in signatures:
+        if len(sig.sizes) == len(dims):
+            given: dict[Dim, Dim] = dict(zip(sig.sizes, dims, strict=True))
+            rows, cols = (_substituted(d, given) for d in (sig.result.rows, sig.result.cols))
+            return Shape(sig.result.kind, rows, cols)
+    words = " or ".join("one" if len(s.sizes) == 1 else "two" for s in signatures)
     raise ShapeProblem(
-        f"`{name}` takes {wanted}", (Mark(node.start, node.end),), f"write `{name}(n)`", text
+        f"`{name}` takes {words} size{'s' if words != 'one' else ''}",
+        (Mark(node.start, node.end),),
+        f"write `{name}({', '.join(signatures[0].sizes)})`",
+        text,
     )
 
 
@@ -1379,8 +1453,10 @@ def pick(name: str, kinds: list[str], along: int | None = None) -> Function | st
     return None
 
 
-def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) -> Expr:
-    """The value of a named function on expressions whose shapes fit."""
+def apply_function(
+    name: str, args: tuple[Expr, ...], along: int | None = None, sizes: Sequence[Dim] = ()
+) -> Expr:
+    """The value of a named function on expressions whose shapes fit; `sizes` are the arguments that are sizes."""
     if name in ("log", "ln") and args[0].kind == ex.CALL and args[0].op == "det":
         return ex.call("logdet", args[0].args, ex.SCALAR_SHAPE)
     function = pick(name, [a.shape.kind for a in args], along)
@@ -1394,10 +1470,8 @@ def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) 
         return apply_function(function, args)
     if function is None:
         raise InternalError(f"{name} of {', '.join(str(a.shape) for a in args)}")
-    if function.op == "inv":
-        return ex.inverse(args[0])
-    if function.op == "transpose":
-        return ex.transpose(args[0])
+    if function.op in ex.CONSTRUCTORS:
+        return ex.CONSTRUCTORS[function.op](*args)
     sig = signature(function.op)
     if len(sig.parameters) < len(args):
         args = args[: len(sig.parameters)]  # the direction is part of the operation's name
@@ -1405,7 +1479,7 @@ def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) 
         if len(args) == 2 and sig.parameters[0][1].kind == ARRAY:
             args = broadcast(*args)
         return ex.call(function.op, args, args[-1].shape)
-    dims: dict[Dim, Dim] = {}
+    dims: dict[Dim, Dim] = dict(zip(sig.sizes, sizes, strict=True))
     for argument, (_, shape) in zip(args, sig.parameters, strict=True):
         dims[shape.rows], dims[shape.cols] = argument.shape.rows, argument.shape.cols
     r = sig.result
@@ -1426,15 +1500,6 @@ def _substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
             total = dim_add(total, dim_scale(product, count))
         return total
     return dims.get(dim, dim)
-
-
-def kronecker(a: Expr, b: Expr) -> Expr:
-    """The Kronecker product of any two shapes."""
-    if a.is_scalar or b.is_scalar:
-        return ex.mul(a, b)
-    kind = a.shape.kind if a.shape.kind == b.shape.kind else MATRIX
-    shape = Shape(kind, dim_mul(a.shape.rows, b.shape.rows), dim_mul(a.shape.cols, b.shape.cols))
-    return ex.call("kron", (a, b), shape)
 
 
 def dot_product(a: Expr, b: Expr) -> Expr:
@@ -1505,7 +1570,7 @@ def infer_definitions(declared: Mapping[str, Declared]) -> dict[str, Inference]:
             whole = callee is not None and callee.role == "map"
             if (
                 node.kind not in _IN_DEFINITIONS
-                or node.value in (*FILLED, *SIZED_CONSTANTS, "Σ")
+                or node.value in (*FILLED, *CONSTANTS, "Σ")
                 or whole
             ):
                 raise SyntaxProblem(
@@ -1609,19 +1674,43 @@ def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[i
     for node in nodes:
         if node.kind in ("all", "rule", "equation", "binding") or id(node) in scope.ranges:
             continue
-        if node.kind == "call" and node.value in SIZED_CONSTANTS:
+        if node.kind == "call" and node.value in CONSTANTS and not _is_function(node, scope):
             done[id(node)] = _sized_constant(node, parsed.text, scope)
+            continue
+        if node.kind == "call" and node.value in SIZED_FUNCTIONS and not _is_function(node, scope):
+            sizes = [_size_in(a, parsed.text, scope) for a in _size_arguments(node)]
+            args = tuple(done[id(a)] for a in node.args[: SIZED_FUNCTIONS[node.value]])
+            done[id(node)] = apply_function(node.value, args, None, sizes)
             continue
         done[id(node)] = _build_node(node, [done.get(id(a), ex.ZERO) for a in node.args], scope)
     return done
 
 
+def _is_function(node: Syntax, scope: Scope) -> bool:
+    """Whether a call is one of a function that the user declared."""
+    return any(node.value in names for names in (scope.functions, scope.definitions, scope.maps))
+
+
+_CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
+    "eye": ex.eye,
+    "commutation": ex.commutation,
+    "duplication": ex.duplication,
+    "elimination": ex.elimination,
+}
+
+
 def _sized_constant(node: Syntax, text: str, scope: Scope) -> Expr:
-    dims = [_dim_in(_dimension(a, text), scope) for a in node.args]
+    dims = [_size_in(a, text, scope) for a in node.args]
+    op = CONSTANTS[str(node.value)].op
+    if op in _CONSTRUCTORS:
+        return _CONSTRUCTORS[op](*dims)
     shape = _sized_shape(str(node.value), dims, node, text)
-    return {"eye": lambda s: ex.eye(s.rows), "ones": ex.ones, "zeros": ex.zeros}[str(node.value)](
-        shape
-    )
+    return ex.ones(shape) if op == "ones" else ex.zeros(shape)
+
+
+def _size_in(node: Syntax, text: str, scope: Scope) -> Dim:
+    """The size that an argument stands for."""
+    return _dim_in(_dimension(node, text, scope.constants), scope)
 
 
 def _dim_in(dim: Dim, scope: Scope) -> Dim:
@@ -1678,7 +1767,7 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if kind == "frobenius":
         return frobenius_product(*args)
     if kind == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if kind == "bars":
         return apply_function("abs" if args[0].is_scalar else "det", (args[0],))
     if kind == "norm":
@@ -1722,7 +1811,7 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if operator == "dot":
         return dot_product(*args)
     if operator == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if operator == "outer":
         return ex.mul(args[0], ex.transpose(args[1]))
     if operator == "square":
@@ -1883,8 +1972,7 @@ def _finish(
         | inference.size_names
     )
     for node in parsed.nodes:
-        if node.kind == "call" and node.value in SIZED_CONSTANTS:
-            taken |= {a for arg in node.args for a in _names_below(arg)}
+        taken |= _size_names(node)
     order = sorted(
         inference.names.values(),
         key=lambda s: s.kind != MATRIX or resolve(s.rows) == resolve(s.cols),
@@ -1975,8 +2063,10 @@ def _final(shape: Shape) -> Shape:
     return Shape(shape.kind, resolve(shape.rows), resolve(shape.cols))
 
 
-def _names_below(node: Syntax) -> list[str]:
-    return [str(n.value) for n in walk(node) if n.kind == "name"]
+def _size_names(node: Syntax) -> set[str]:
+    """The names that stand for sizes in a call."""
+    below = (n for a in _size_arguments(node) for n in _size_nodes(a))
+    return {str(n.value) for n in below if n.kind == "name"}
 
 
 def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str]) -> None:

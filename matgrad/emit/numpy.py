@@ -15,9 +15,9 @@ from matgrad.definitions import definition_in
 from matgrad.dims import Dim, dim_text
 from matgrad.errors import InternalError
 from matgrad.expr import Expr
-from matgrad.functions import TABLE
+from matgrad.functions import CONSTANTS, TABLE
 from matgrad.rewrite import written_out
-from matgrad.shapes import signature
+from matgrad.shapes import signature, size_values
 
 MAX_NESTED = 30  # factors of one product in one line of code
 
@@ -140,13 +140,17 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     if e.op == "matpow":
         return TABLE["matpow"].numpy.format(X=args[0], k=int(e.args[1].data))
     names = [name for name, _ in signature(e.op).parameters]
-    return TABLE[e.op].numpy.format(**dict(zip(names, args, strict=True)))
+    sizes = {name: _size(dim) for name, dim in size_values(e).items()}
+    return TABLE[e.op].numpy.format(**dict(zip(names, args, strict=True)), **sizes)
 
 
 def _index(i: int | str, indices: Mapping[str, str]) -> str:
     if isinstance(i, int):
         return str(i - 1)
     return f"{indices[i]} - 1" if i in indices else f"sizes[{'#' + i!r}] - 1"
+
+
+_CODE = {constant.op: constant.numpy for constant in CONSTANTS.values()}
 
 
 def _constant(e: Expr, indices: Mapping[str, str]) -> str:
@@ -158,12 +162,11 @@ def _constant(e: Expr, indices: Mapping[str, str]) -> str:
         name = e.data[1]
         return f"float({indices[name]})" if name in indices else f"float(sizes[{'#' + name!r}])"
     rows, cols = _size(e.shape.rows), _size(e.shape.cols)
-    if e.op == "eye":
-        return f"np.eye({rows})"
     if e.op == "basis":
         return f"np.eye({rows})[{_index(e.data[1], indices)}]"
     shape = {ex.VECTOR: rows, ex.ROW: cols}.get(e.shape.kind, f"({rows}, {cols})")
-    return f"np.{e.op}({shape})"
+    sizes = dict(zip("mn" if len(e.data) > 2 else "n", map(_size, e.data[1:]), strict=False))
+    return _CODE[e.op].format(**{"n": rows, "shape": shape, **sizes})
 
 
 def _product(e: Expr, args: list[str]) -> str:
@@ -251,10 +254,10 @@ def compiled(roots: list[Expr], inputs: list[Expr]) -> Callable[..., list[Any]]:
         import scipy.special
 
         namespace["special"] = scipy.special
-    if " linalg." in source or "(linalg." in source:
-        import scipy.linalg
+    if "support." in source:
+        from matgrad.emit import support
 
-        namespace["linalg"] = scipy.linalg
+        namespace["support"] = support
     exec(
         compile(source, "<matgrad>", "exec"), namespace
     )  # source made from tables and generated names only
