@@ -250,6 +250,15 @@ class Derivation:
         """The derivation as text, ascii, json or latex, or the answer alone as matgrad."""
         from matgrad.render.report import FORMATS
 
+        if format == "sympy":
+            from matgrad.emit import sympy as emitter
+
+            parts = {p.wrt.data[0]: p.derivative for p in self.parts}
+            if len(parts) == 1:
+                return emitter.source({"derivative": self.derivative})
+            return emitter.source(
+                {f"derivative_{emitter.python_name(name)}": e for name, e in parts.items()}
+            )
         if format not in FORMATS:
             raise UsageError(
                 f"there is no format `{format}`", help=f"the formats are {', '.join(FORMATS)}"

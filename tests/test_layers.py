@@ -133,6 +133,7 @@ OUTSIDE = {
     "click": {"cli"},
     "rich": {"cli"},
     "numpy": {"verify", "emit.numpy"},
+    "sympy": {"scalar_calculus"},
 }
 
 
