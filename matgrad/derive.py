@@ -200,9 +200,7 @@ class Derivation:
                 total = ex.substitute(total, {factor: simplify_sum(factor, recorder)})
         if not recorder.depends(total) and not ex.is_zero(total):
             total = recorder.run("zero", total, total)
-        if self.options.structured == "subspace":
-            total = restricted(total, recorder)
-        return total
+        return restricted(total, recorder, self.options.structured)
 
     def _final_of(self, v: Expr) -> Expr:
         """The term of the trace form that belongs to a variable; for a direction, dy with v for dX."""

@@ -729,7 +729,7 @@ _TRACE = (
         (),
     ),
     Rule(
-        "kron-product",
+        "mixed-product",
         "(A⊗B)*(C⊗D) -> (A*C)⊗(B*D)",
         "A: matrix(m, n); B: matrix(p, q); C: matrix(n, r); D: matrix(q, s)",
         "(P ⊗ Q)(R ⊗ S) = P R ⊗ Q S",
@@ -1658,7 +1658,7 @@ _SIMPLIFY = (
         (),
     ),
     Rule(
-        "kron-vec",
+        "vec-kron",
         "(B'⊗A)*vec(X) -> vec(A*X*B)",
         "A: matrix(p, m); X: matrix(m, n); B: matrix(n, q)",
         "(Rᵀ ⊗ P) vec(Q) = vec(P Q R)",

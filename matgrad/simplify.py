@@ -246,14 +246,14 @@ def _kronecker(e: Expr, recorder: Recorder) -> Expr:
                 if a.shape.cols == c.shape.rows and b.shape.cols == d.shape.rows:
                     after = ex.kron(ex.mul(a, c), ex.mul(b, d))
                     if cost(after) <= cost(left) + cost(right):
-                        return recorder.apply("kron-product", e, A=a, B=b, C=c, D=d)
+                        return recorder.apply("mixed-product", e, A=a, B=b, C=c, D=d)
             if right.op == "commutation" and right.shape.rows == right.shape.cols:
                 if right.data[1:] == (a.shape.cols, b.shape.cols):
                     return recorder.apply("commutation", e, A=b, B=a)
             if _is(right, "vec"):
                 x = right.args[0]
                 if (b.shape.cols, a.shape.cols) == (x.shape.rows, x.shape.cols):
-                    after = recorder.apply("kron-vec", e, A=b, X=x, B=ex.transpose(a))
+                    after = recorder.apply("vec-kron", e, A=b, X=x, B=ex.transpose(a))
                     return recorder.run("transposes", after, after)
         if left.op == "commutation" and _is(right, "vec"):
             if left.data[1:] == (right.args[0].shape.rows, right.args[0].shape.cols):

@@ -25,15 +25,21 @@ def structure(variable: Expr) -> str:
     return next((kind for kind in _KINDS if kind in declared), "")
 
 
-def restricted(total: Expr, recorder: Recorder) -> Expr:
-    """The trace form with what stands before each structured dX projected to its subspace."""
+def restricted(total: Expr, recorder: Recorder, convention: str) -> Expr:
+    """The trace form with what stands before each structured dX projected to its subspace.
+
+    By independent entries (`cookbook`), symmetric and skew matrices have a reading-off of their own.
+    """
     for term in total.args if total.kind == ex.ADD else (total,):
         if not recorder.depends(term):
             continue
-        factor, leaf, _ = split_term(term, recorder.depends)
+        inner = next((s for s in term.scalars if recorder.depends(s)), term)
+        factor, leaf, _ = split_term(inner, recorder.depends)
         inside = leaf.args[0] if leaf.kind == ex.CALL else leaf
         variable = inside.args[0]
         kind = structure(variable)
+        if convention == "cookbook" and kind in ("symmetric", "skew"):
+            continue
         if not kind or (leaf is inside and _lies_in(factor, kind)):
             continue
         recorder.next_line()

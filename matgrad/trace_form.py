@@ -289,7 +289,7 @@ def _kron_in_trace(term: Expr, chain: tuple[Expr, ...], recorder: Recorder) -> E
     if left.kind == ex.CALL and left.op == "kron":
         c, d = left.args
         if c.shape.cols == a.shape.rows and d.shape.cols == b.shape.rows:
-            return recorder.apply("kron-product", term, A=c, B=d, C=a, D=b)
+            return recorder.apply("mixed-product", term, A=c, B=d, C=a, D=b)
     return recorder.apply("trace-vec", term, A=ex.mul(*chain[:-1]), X=link)
 
 

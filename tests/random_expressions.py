@@ -301,7 +301,7 @@ class Composer:
             first.append(parts[0])
             last.append(parts[1])
         a, b = _block_shape(first[0], first[1]), _block_shape(last[0], last[1])
-        return kronecker(self.make(a, budget), self.make(b, budget))
+        return ex.kron(self.make(a, budget), self.make(b, budget))
 
     def mapped(self, shape: Shape, budget: int) -> Expr:
         """An unknown function of a whole array, where one has this shape (seldom)."""
