@@ -6,7 +6,7 @@ The file to read first.
 from __future__ import annotations
 
 from matgrad import expr as ex
-from matgrad.differential import expand, expand_by_definition
+from matgrad.differential import expand, expand_by_definition, write_definitions
 from matgrad.errors import (
     CheckFailed,
     LimitProblem,
@@ -220,7 +220,7 @@ class Derivation:
         cookbook = self.options.structured == "cookbook"
         if self.direction is not None:
             recorder.enter(DERIVATIVE)
-            mixed = simplify(final, recorder)
+            mixed = simplify(self._written(final), recorder)
         elif ex.is_zero(final):
             mixed = ex.zeros(derivative_shape(self.subject, v))
         else:
@@ -229,7 +229,7 @@ class Derivation:
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
             found = recorder.run(rule, final, final)
             recorder.next_line()
-            mixed = simplify(found, recorder)
+            mixed = simplify(self._written(found), recorder)
         part = Part(number, v, final, mixed)
         if self.direction is None:
             part.derivative = in_layout(mixed, self.subject, v, self.layout)
@@ -240,10 +240,23 @@ class Derivation:
             )
         return part
 
+    def _written(self, e: Expr) -> Expr:
+        """The derivative with definitions written out, unless it is to be differentiated again."""
+        return e if self.options.named else write_definitions(e, self.recorder)
+
     def to(self, format: str) -> str:
         """The derivation as text, ascii, json or latex, or the answer alone as matgrad."""
         from matgrad.render.report import FORMATS
 
+        if format == "sympy":
+            from matgrad.emit import sympy as emitter
+
+            parts = {p.wrt.data[0]: p.derivative for p in self.parts}
+            if len(parts) == 1:
+                return emitter.source({"derivative": self.derivative})
+            return emitter.source(
+                {f"derivative_{emitter.python_name(name)}": e for name, e in parts.items()}
+            )
         if format not in FORMATS:
             raise UsageError(
                 f"there is no format `{format}`", help=f"the formats are {', '.join(FORMATS)}"
@@ -275,6 +288,7 @@ class Options:
         structured: str = "subspace",
         definition: bool = False,
         adjugate: bool = False,
+        named: bool = False,
     ) -> None:
         if layout not in LAYOUTS:
             raise UsageError(
@@ -289,6 +303,9 @@ class Options:
         self.structured = structured
         self.definition = definition
         self.adjugate = adjugate
+        self.named = (
+            named  # defined functions keep their names: the derivative will be differentiated
+        )
 
 
 def diff(
@@ -355,7 +372,7 @@ def diff(
 
 
 def _inner_options(options: Options) -> Options:
-    return Options("mixed", options.structured, options.definition, options.adjugate)
+    return Options("mixed", options.structured, options.definition, options.adjugate, named=True)
 
 
 def _derived(
@@ -371,7 +388,7 @@ def _verified(derivation: Derivation, seed: int) -> Derivation:
     check, options = derivation.check, derivation.options
     unsure = check is not None and not check.points and not options.adjugate
     if unsure and any(s.rule == "d:det" for s in derivation.steps):
-        again = Options(options.layout, options.structured, options.definition, adjugate=True)
+        again = Options(options.layout, options.structured, options.definition, True, options.named)
         other = Derivation(derivation.typed, derivation.variables, again, derivation.inner)
         try:
             verify(other, seed)

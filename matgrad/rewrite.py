@@ -15,6 +15,14 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad import expr as ex
+from matgrad import scalar_calculus
+from matgrad.definitions import (
+    Defined,
+    applied_entrywise,
+    definition_in,
+    function_in,
+    unknown_function,
+)
 from matgrad.dims import Dim, dim_add, dim_scale
 from matgrad.errors import InternalError, LimitProblem, MatgradError, Unsupported
 from matgrad.expr import Expr, Shape
@@ -29,7 +37,6 @@ from matgrad.shapes import (
     declare,
     signature,
     size_values,
-    unknown_function,
 )
 from matgrad.steps import DIFFERENTIAL, TRACE, Line, Step
 
@@ -76,13 +83,13 @@ def scope_of(where: tuple[Declared, ...], bindings: Bindings) -> Scope:
     values: dict[str, Expr] = {}
     dims: dict[str, Dim] = {}
     indices: dict[str, int | str | None] = {}
-    functions: dict[str, str] = {}
+    functions: dict[str, str | Defined] = {}
     maps: dict[str, tuple[str, str, Shape]] = {}
     sizes: list[tuple[str, Dim]] = []
     for name, role, shape in ((d.name, d.role, d.shape) for d in where):
         value = bindings[name]
         if role == "elementwise":
-            functions[name] = str(value)
+            functions[name] = value if isinstance(value, Defined) else str(value)
         elif role == "index":
             assert isinstance(value, (int, str))
             indices[name] = value
@@ -171,6 +178,72 @@ def function_differential(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.add(*kept)
 
 
+# --- definitions --------------------------------------------------------------------------------------------------------
+
+
+def derived(f: Defined, order: int, by_sympy: bool = True) -> Defined | None:
+    """The derivative of a definition, by SymPy or by matgrad's own rules; None if SymPy cannot be used."""
+    if order == 0:
+        return f
+    if by_sympy:
+        found = scalar_calculus.derivative(without_definitions(f.body), f.variable, order)
+        return None if found is None else f._replace(body=found)
+    body = f.body
+    for _ in range(order):
+        body = _scalar_derivative(body, f.variable)
+    return f._replace(body=body)
+
+
+def written_out(e: Expr) -> Expr:
+    """A function that has a definition, or a derivative of it, applied to its argument: written out."""
+    f, order = definition_in(e), e.data[2]
+    assert f is not None
+    found = derived(f, order) or derived(f, order, by_sympy=False)
+    assert found is not None
+    return applied_entrywise(found, e.args[0])
+
+
+def without_definitions(e: Expr) -> Expr:
+    """The expression with defined functions and their derivatives written out, those inside them too."""
+    while True:
+        those = [n for n in ex.postorder(e) if definition_in(n) is not None]
+        if not those:
+            return e
+        e = ex.substitute(e, {those[-1]: written_out(those[-1])})
+
+
+def _scalar_derivative(body: Expr, t: Expr) -> Expr:
+    """The derivative of a scalar by t, each function by its own differential with dt = 1."""
+    done: dict[Expr, Expr] = {t: ex.ONE}
+    moves = dependence(DIFFERENTIAL, (t,))
+    for node in ex.postorder(body):
+        if node in done:
+            continue
+        if not moves(node):
+            done[node] = ex.ZERO
+            continue
+        d = ex.diff(node)
+        if node.kind == ex.ADD:
+            d = _sum_rule(d, moves)
+        elif node.kind == ex.MUL:
+            d = _product_rule(d, moves)
+        elif node.op == "apply":
+            d = _unknown_derivative(d, moves)
+        else:
+            d = function_differential(node, moves)
+        done[node] = ex.substitute(d, {ex.diff(a): done[a] for a in node.args})
+    return done[body]
+
+
+def _write_out(order: int, by_sympy: bool, e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """f(x), or one of its derivatives, by what f is defined to be."""
+    f = definition_in(e)
+    if f is None or bool(e.data[2]) != bool(order):
+        return e
+    found = derived(f, e.data[2], by_sympy)
+    return e if found is None else applied_entrywise(found, e.args[0])
+
+
 # --- identities for any number of operands ----------------------------------------------------------------------------
 
 
@@ -224,9 +297,9 @@ def _stack_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 def _unknown_derivative(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     inner = e.args[0]
-    _, name, order = inner.data
+    order = inner.data[2]
     argument = inner.args[0]
-    return ex.hadamard(unknown_function(name, order + 1, argument), ex.diff(argument))
+    return ex.hadamard(unknown_function(function_in(inner), order + 1, argument), ex.diff(argument))
 
 
 def _constant(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -753,6 +826,9 @@ PROCEDURES: dict[str, Procedure] = {
     "add-numbers": _add_numbers,
     "definition": _definition,
     "multiply-out": _multiply_out,
+    "write-out": functools.partial(_write_out, 0, False),
+    "derivative-by-sympy": functools.partial(_write_out, 1, True),
+    "derivative-by-rules": functools.partial(_write_out, 1, False),
     "first-order": _first_order,
 }
 

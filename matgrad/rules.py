@@ -17,8 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from matgrad.functions import TABLE as FUNCTIONS
-
 
 class Rule(NamedTuple):
     """One identity. No field has a default."""
@@ -68,8 +66,6 @@ def _unknown_maps() -> Iterator[Rule]:
         yield Rule(name, f"d(g({x})) -> {right}", where, because, False, source, "differential", ())
     for kind, (x, shape, change, words) in arguments.items():
         for value, (u, result, made, left) in values.items():
-            if value == "matrix" and kind != "scalar" and "unvec" not in FUNCTIONS:
-                continue  # until `unvec` is in the table
             letter = "p" if kind != "matrix" else "P"
             right, because = (
                 made.format(f"jac_{u}({x})*{change}"),
@@ -223,6 +219,42 @@ _DIFFERENTIAL = (
         f"{_MN8}, eq. (22) (Jacobi's formula)",
         "differential",
         (),
+    ),
+    Rule(
+        "write-out",
+        "f(x) -> x.^2.*exp(-x)",
+        "x: vector(n); f(t) = t^2*exp(-t)",
+        "definition of f",
+        False,
+        "definition of f",
+        "definition",
+        (),
+    ),
+    Rule(
+        "derivative-by-sympy",
+        "f'(x) -> (2*x - x.^2).*exp(-x)",
+        "x: vector(n); f(t) = t^2*exp(-t)",
+        "f'(t) by SymPy",
+        False,
+        "calculus",
+        "definition",
+        (
+            "d(x.^2.*exp(-x)) = (2*x.*exp(-x)).*d(x) - (x.^2.*exp(-x)).*d(x) | product rule",
+            "d(x.^2.*exp(-x)) = ((2*x - x.^2).*exp(-x)).*d(x) | collect",
+        ),
+    ),
+    Rule(
+        "derivative-by-rules",
+        "f'(x) -> sigmoid(x) + x.*sigmoid(x).*(1 - sigmoid(x))",
+        "x: vector(n); f(t) = t*sigmoid(t)",
+        "f'(t) by the rules for its parts",
+        False,
+        "calculus",
+        "definition",
+        (
+            "d(x.*sigmoid(x)) = d(x).*sigmoid(x) + x.*d(sigmoid(x)) | product rule",
+            "d(x.*sigmoid(x)) = (sigmoid(x) + x.*sigmoid(x).*(1 - sigmoid(x))).*d(x) | the derivative of the sigmoid",
+        ),
     ),
     Rule(
         "norm-square",

@@ -13,6 +13,13 @@ from typing import NamedTuple
 
 from matgrad import expr as ex
 from matgrad import maps
+from matgrad.definitions import (
+    Defined,
+    applied_entrywise,
+    broadcast,
+    definitions_in,
+    unknown_function,
+)
 from matgrad.dims import (
     Dim,
     DimVar,
@@ -101,6 +108,8 @@ class Typed(NamedTuple):
     text: str
     maps: tuple[tuple[str, Shape, Shape], ...] = ()
     """Unknown functions of whole values, and the shapes of their values and arguments."""
+    definitions: tuple[Defined, ...] = ()
+    """Defined functions that stand in the expression."""
 
 
 # --- declarations -----------------------------------------------------------------------------------------------------
@@ -337,6 +346,8 @@ class Inference:
         self.names: dict[str, Shape] = {}
         self.constants: dict[int, Dim] = {}
         self.notes: list[str] = []
+        self.parameters: Mapping[str, tuple[str, ...]] = {}  # of definitions
+        self.bound_names: tuple[str, ...] = ()  # the variable of a definition
         self.ranges: dict[int, tuple[Dim, Dim]] = {}
         self.bound: dict[
             int, tuple[Dim, Dim] | None
@@ -1007,13 +1018,8 @@ class Inference:
             raise self.not_a_map(node, stem, marks)
         if known is not None and known.role in ("elementwise", "definition"):
             self.count_arguments(node, stem, 1)
-            if known.role == "definition" and name != stem:
-                raise NameProblem(
-                    f"`{stem}` is defined by a formula, and has no name for its derivative",
-                    (Mark(node.start, node.end),),
-                    "define the derivative as a function of its own, `--let 'g(t) = ...'`",
-                    self.text,
-                )
+            if self.parameters.get(stem):
+                self.use_parameters(node, stem, bool(marks))
             return self.shape(node.args[0])
         if node.args and node.args[0].kind == "binding":
             return self.index_sum(node)
@@ -1142,6 +1148,28 @@ class Inference:
             )
         )
         return self.problem(f"`{name}` takes {wanted}", argument, help=f"`{x}` is a {actual}")
+
+    def use_parameters(self, node: Syntax, name: str, primed: bool) -> None:
+        """A call of a definition that speaks of other names: they are variables here, scalars."""
+        those = self.parameters[name]
+        if primed:
+            raise NameProblem(
+                f"`{name}` depends on {', '.join(f'`{p}`' for p in those)} too, and has no name for its derivative",
+                (Mark(node.start, node.end),),
+                "define the derivative as a function of its own, `--let 'g(t) = ...'`",
+                self.text,
+            )
+        for p in those:
+            if p in self.declared:
+                self.names.setdefault(p, self.declared[p].shape)
+            elif self.names.setdefault(p, ex.SCALAR_SHAPE).kind != SCALAR:
+                raise ShapeProblem(
+                    f"`{p}` stands in the definition of `{name}`, and would be a {self.names[p].kind} here",
+                    (Mark(node.start, node.end, f"`{p}` is a scalar in it"),),
+                    f"declare it, `--let '{p}: scalar'`, or use another name",
+                    self.text,
+                    (p,) if len(default_kinds(p)) > 1 and p not in self.transposed else (),
+                )
 
     def unknown_map(self, node: Syntax, known: Declared, marks: str) -> Shape:
         """u(x), or a derivative of u at x, for a declared function of a whole value."""
@@ -1452,7 +1480,7 @@ def apply_function(
         args = args[: len(sig.parameters)]  # the direction is part of the operation's name
     if sig.result.kind == ARRAY:
         if len(args) == 2 and sig.parameters[0][1].kind == ARRAY:
-            args = _broadcast(*args)
+            args = broadcast(*args)
         return ex.call(function.op, args, args[-1].shape)
     dims: dict[Dim, Dim] = dict(zip(sig.sizes, sizes, strict=True))
     for argument, (_, shape) in zip(args, sig.parameters, strict=True):
@@ -1517,56 +1545,100 @@ _IN_DEFINITIONS = frozenset(
 )
 
 
-def _read_definition(name: str, body: Parsed) -> tuple[Expr, Expr]:
-    """The variable and the value of `f(t) = ...`, both scalars. The value speaks of t alone."""
-    t = Declared(name, ex.SCALAR_SHAPE, (), "variable")
-    inference = Inference(body, {name: t}, {})
-    inference.run()
-    for other in inference.names.keys() - {name}:
-        raise NameProblem(
-            f"`{other}` stands in a definition that is a function of `{name}` alone",
-            tuple(Mark(n.start, n.end) for n in body.nodes if n.value == other),
-            f"write numbers and `{name}` only",
-            body.text,
-        )
-    for node in body.nodes:
-        if node.kind not in _IN_DEFINITIONS or node.value in (*FILLED, *CONSTANTS, "Σ"):
-            raise SyntaxProblem(
-                "a definition is made of numbers, its variable and elementwise functions",
-                (Mark(node.start, node.end, "not elementwise"),),
-                "as in `f(t) = t^2*exp(-t)`",
+def infer_definitions(declared: Mapping[str, Declared]) -> dict[str, Inference]:
+    """The shapes inside each definition `f(t) = ...`, all of them scalars. Its names are t and its parameters.
+
+    Raises MatgradError with the characters at fault.
+    """
+    found: dict[str, Inference] = {}
+    for d in declared.values():
+        if d.definition is None:
+            continue
+        variable, body = d.definition
+        within = {**declared, variable: Declared(variable, ex.SCALAR_SHAPE, (), "variable")}
+        names = {str(n.value) for n in body.nodes if n.kind == "name"} - within.keys()
+        inference = Inference(body, within, dict.fromkeys(names, SCALAR))
+        inference.bound_names = (variable,)
+        inference.run()
+        for name, shape in inference.names.items():
+            if shape.kind != SCALAR:
+                raise NameProblem(
+                    f"`{name}` stands in the definition of `{d.name}`, and is not a scalar",
+                    tuple(Mark(n.start, n.end) for n in body.nodes if n.value == name),
+                    f"a definition is made of numbers, `{variable}` and scalars",
+                    body.text,
+                )
+        for node in body.nodes:
+            callee = declared.get(maps.split(str(node.value))[0]) if node.kind == "call" else None
+            whole = callee is not None and callee.role == "map"
+            if (
+                node.kind not in _IN_DEFINITIONS
+                or node.value in (*FILLED, *CONSTANTS, "Σ")
+                or whole
+            ):
+                raise SyntaxProblem(
+                    "a definition is made of numbers, its variable and elementwise functions",
+                    (Mark(node.start, node.end, "not elementwise"),),
+                    "as in `f(t) = t^2*exp(-t)`",
+                    body.text,
+                )
+        found[d.name] = inference
+    return found
+
+
+def _in_order(definitions: Mapping[str, Inference]) -> dict[str, set[str]]:
+    """The definitions that each definition calls, in an order in which those come first. Raises NameProblem."""
+    calls = {
+        name: {maps.split(str(n.value))[0] for n in i.parsed.nodes if n.kind == "call"}
+        & definitions.keys()
+        for name, i in definitions.items()
+    }
+    order: dict[str, set[str]] = {}
+    while len(order) < len(calls):
+        ready = [n for n, below in calls.items() if n not in order and below <= order.keys()]
+        if not ready:
+            name = next(n for n in calls if n not in order)
+            body = definitions[name].parsed
+            raise NameProblem(
+                f"the definition of `{name}` leads back to `{name}`",
+                (Mark(body.root.start, body.root.end),),
+                "define it by functions that are known without it",
                 body.text,
             )
-    variable = ex.var(name, ex.SCALAR_SHAPE)
-    return variable, build(body, Scope({name: variable}, {}, {}, {}, inference.constants))
+        order.update((n, calls[n]) for n in ready)
+    return order
 
 
-def applied_entrywise(variable: Expr, body: Expr, argument: Expr) -> Expr:
-    """A scalar expression in a scalar variable, for each entry of an argument of any shape."""
-    if argument.is_scalar:
-        return ex.substitute(body, {variable: argument})
-    done: dict[Expr, Expr] = {variable: argument}
-    for node in ex.postorder(body):
-        args = tuple(done.get(a, a) for a in node.args)
-        if node in done or all(a.is_scalar for a in args):
-            done.setdefault(node, node)
-        elif node.kind == ex.ADD:
-            ones = ex.ones(argument.shape)
-            done[node] = ex.add(*(ex.mul(a, ones) if a.is_scalar else a for a in args))
-        elif node.kind == ex.MUL:
-            done[node] = ex.hadamard(ex.num(node.coefficient), *args)
-        elif node.op == "power":
-            done[node] = ex.epower(*args)
-        else:
-            both = _broadcast(*args) if len(args) == 2 and node.op != "polygamma" else args
-            done[node] = ex.call(node.op, both, argument.shape, *node.data[1:])
-    value = done[body]
-    return ex.mul(value, ex.ones(argument.shape)) if value.is_scalar else value
+def parameters(definitions: Mapping[str, Inference]) -> dict[str, tuple[str, ...]]:
+    """The names other than its variable that a definition depends on, also by way of another one."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, below in _in_order(definitions).items():
+        inference = definitions[name]
+        own = [n for n in inference.names if n not in inference.bound_names]
+        found[name] = tuple(dict.fromkeys([*own, *(p for b in sorted(below) for p in found[b])]))
+    return found
 
 
-def unknown_function(name: str, order: int, argument: Expr) -> Expr:
-    """f, f', f'', ... applied to each entry."""
-    return ex.call("apply", (argument,), argument.shape, name, order)
+def build_definitions(
+    definitions: Mapping[str, Inference], values: Mapping[str, Expr], functions: Mapping[str, str]
+) -> dict[str, Defined]:
+    """The functions that definitions make, given the values of their parameters."""
+    found: dict[str, Defined] = {}
+    for name in _in_order(definitions):
+        inference = definitions[name]
+        (t,) = inference.bound_names
+        variable = ex.var(t, ex.SCALAR_SHAPE)
+        scope = Scope(
+            {**values, t: variable},
+            {},
+            {},
+            functions,
+            inference.constants,
+            sizes=inference.size_names,
+            definitions=found,
+        )
+        found[name] = Defined(name, variable, build(inference.parsed, scope))
+    return found
 
 
 def shape_text(shape: Shape) -> str:
@@ -1584,22 +1656,14 @@ class Scope(NamedTuple):
     values: Mapping[str, Expr]
     dims: Mapping[str, Dim]
     indices: Mapping[str, int | str | None]
-    functions: Mapping[str, str]
+    functions: Mapping[str, str | Defined]
     constants: Mapping[int, Dim]
     maps: Mapping[str, tuple[str, str, Shape]] = {}  # name, marks and the shape of the value
     ranges: Mapping[int, tuple[Dim, Dim]] = {}
     bound: Mapping[int, tuple[Dim, Dim] | None] = {}
     sizes: Collection[str] = ()
     filled: Mapping[int, Shape] = {}
-    definitions: Mapping[str, tuple[Expr, Expr]] = {}
-
-
-def _broadcast(a: Expr, b: Expr) -> tuple[Expr, Expr]:
-    if a.is_scalar and not b.is_scalar:
-        return ex.mul(a, ex.ones(b.shape)), b
-    if b.is_scalar and not a.is_scalar:
-        return a, ex.mul(b, ex.ones(a.shape))
-    return a, b
+    definitions: Mapping[str, Defined] = {}
 
 
 def build(parsed: Parsed, scope: Scope) -> Expr:
@@ -1675,9 +1739,9 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if kind in ("mul", "juxtapose"):
         return ex.mul(*args)
     if kind == "add":
-        return ex.add(*_broadcast(*args))
+        return ex.add(*broadcast(*args))
     if kind == "sub":
-        a, b = _broadcast(*args)
+        a, b = broadcast(*args)
         return ex.sub(a, b)
     if kind == "neg":
         return ex.neg(args[0])
@@ -1722,9 +1786,12 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     name = str(node.value)
     stem, marks = maps.split(name)
     if stem in scope.definitions:
-        return applied_entrywise(*scope.definitions[stem], args[0])
+        f = scope.definitions[stem]
+        if not f.is_closed:
+            return applied_entrywise(f, args[0])
+        return unknown_function(f, len(marks), args[0])
     if stem in scope.functions:
-        return unknown_function(scope.functions[stem], len(name) - len(stem), args[0])
+        return unknown_function(scope.functions[stem], len(marks), args[0])
     if stem in scope.maps:
         result = maps.applied(*scope.maps[stem], args[0])
         for _ in marks:
@@ -1808,11 +1875,14 @@ def read(text: str, declared: Mapping[str, Declared] | None = None) -> Typed:
     declared = declared or {}
     functions = {d.name for d in declared.values() if d.role != "variable"}
     parsed = parse(text, "expression", set(declared), functions)
-    inference = _find_kinds(parsed, declared)
-    return _finish(parsed, inference, declared)
+    definitions = infer_definitions(declared)
+    inference = _find_kinds(parsed, declared, parameters(definitions))
+    return _finish(parsed, inference, declared, definitions)
 
 
-def _find_kinds(parsed: Parsed, declared: Mapping[str, Declared]) -> Inference:
+def _find_kinds(
+    parsed: Parsed, declared: Mapping[str, Declared], names: Mapping[str, tuple[str, ...]]
+) -> Inference:
     attempts: list[dict[str, str]] = [{}]
     tried = 0
     first: MatgradError | None = None
@@ -1824,6 +1894,7 @@ def _find_kinds(parsed: Parsed, declared: Mapping[str, Declared]) -> Inference:
                 if isinstance(dim, DimVar):
                     dim.value = None
         inference = Inference(parsed, declared, kinds)
+        inference.parameters = names
         try:
             inference.run()
             _check_sizes(inference, declared)
@@ -1886,7 +1957,12 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
                 )
 
 
-def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declared]) -> Typed:
+def _finish(
+    parsed: Parsed,
+    inference: Inference,
+    declared: Mapping[str, Declared],
+    definitions: Mapping[str, Inference],
+) -> Typed:
     taken = (
         {
             atom
@@ -1923,9 +1999,7 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         known = declared.get(name)
         values[name] = ex.var(name, final, known.properties if known else ())
     functions = {d.name: d.name for d in declared.values() if d.role == "elementwise"}
-    definitions = {
-        d.name: _read_definition(*d.definition) for d in declared.values() if d.definition
-    }
+    defined = build_definitions(definitions, values, functions)
     called = {maps.split(str(n.value))[0] for n in parsed.nodes if n.kind == "call"}
     used = [d for d in declared.values() if d.argument is not None and d.name in called]
     filled = {
@@ -1944,7 +2018,7 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         inference.bound,
         inference.size_names,
         filled,
-        definitions,
+        defined,
     )
     result = build(parsed, scope)
     assumed = tuple(name for name in values if name not in declared)
@@ -1952,7 +2026,16 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         dict.fromkeys([*parsed.notes, *inference.notes, *_entrywise_notes(parsed, inference)])
     )
     unknown = tuple((d.name, _final(d.shape), _final(d.argument)) for d in used if d.argument)
-    return Typed(result, values, tuple(functions), assumed, notes, parsed.text, unknown)
+    return Typed(
+        result,
+        values,
+        tuple(functions),
+        assumed,
+        notes,
+        parsed.text,
+        unknown,
+        definitions_in(result),
+    )
 
 
 _OF_MATRICES = {

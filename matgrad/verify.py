@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
+from matgrad.definitions import definitions_in
 from matgrad.dims import Dim, dim_atoms, dim_value
 from matgrad.emit.numpy import compiled
 from matgrad.errors import LimitProblem
@@ -211,7 +212,8 @@ class SmoothMap:
 def unknown_functions(*roots: Expr) -> dict[str, Any]:
     """A smooth function for each unknown one in expressions, by name."""
     found: dict[str, Any] = {}
-    for e in ex.postorder(*roots):
+    bodies = [f.body for root in roots for f in definitions_in(root)]
+    for e in ex.postorder(*roots, *bodies):
         if e.kind == ex.CALL and e.op in ("apply", "map"):
             name = e.data[1]
             found[name] = SmoothFunction(name) if e.op == "apply" else SmoothMap(name)

@@ -21,12 +21,14 @@ ORDER = [
     "dims",
     "expr",
     "maps",
+    "definitions",
     "functions",
     "rules",
     "steps",
     "latex_input",
     "parse",
     "shapes",
+    "scalar_calculus",
     "properties",
     "rulebook",
     "rewrite",
@@ -131,6 +133,7 @@ OUTSIDE = {
     "click": {"cli"},
     "rich": {"cli"},
     "numpy": {"verify", "emit.numpy"},
+    "sympy": {"scalar_calculus"},
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import matgrad
 from matgrad import expr as ex
+from matgrad.definitions import Defined
 from matgrad.derive import declarations
 from matgrad.dims import Dim
 from matgrad.emit.numpy import compiled
@@ -29,8 +30,10 @@ from matgrad.shapes import (
     ARRAY,
     Scope,
     _substituted,
+    build_definitions,
     build_nodes,
     declare,
+    infer_definitions,
     pick,
     read,
     signature,
@@ -56,12 +59,14 @@ def scope(where: str, sizes: dict[str, Dim], named_index: bool = False) -> Scope
     values: dict[str, Expr] = {}
     dims: dict[str, Dim] = dict(sizes)
     indices: dict[str, int | str | None] = {}
-    functions: dict[str, str] = {}
+    functions: dict[str, str | Defined] = {}
     maps: dict[str, tuple[str, str, Shape]] = {}
     for d in (declare(part.strip()) for part in where.split(";")):
         rows, cols = (_substituted(n, sizes) for n in (d.shape.rows, d.shape.cols))
         if d.role == "elementwise":
             functions[d.name] = d.name
+        elif d.role == "definition":
+            functions |= build_definitions(infer_definitions({d.name: d}), {}, {})
         elif d.role == "map":
             maps[d.name] = (d.name, "", Shape(d.shape.kind, rows, cols))
         elif d.role == "index" and d.name.startswith("e_"):

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from matgrad import expr as ex
+from matgrad.definitions import definition_in
 from matgrad.dims import Dim, dim_text
 from matgrad.errors import InternalError
 from matgrad.expr import Expr
 from matgrad.functions import CONSTANTS, TABLE
+from matgrad.rewrite import written_out
 from matgrad.shapes import signature, size_values
 
 MAX_NESTED = 30  # factors of one product in one line of code
@@ -32,7 +34,9 @@ class Program:
     def add(self, root: Expr) -> str:
         """Emit what is missing to compute `root`; returns the name of its value."""
         for node in _needed(root, self.names):
-            if node not in self.names:
+            if definition_in(node) is not None and node not in self.names:
+                self.names[node] = self.add(written_out(node))
+            elif node not in self.names:
                 name = f"t{next(self._counter)}"
                 if node.kind == ex.SUM:
                     self._loop(node, name)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
+from matgrad.definitions import Defined, definition_in, unknown_function
 from matgrad.expr import Expr
 from matgrad.render.text import (
     MARK_END,
@@ -17,7 +18,7 @@ from matgrad.render.text import (
     shape_label,
     space_text,
 )
-from matgrad.rewrite import step_reason
+from matgrad.rewrite import derived, step_reason
 from matgrad.rules import TABLE as RULES
 from matgrad.steps import DERIVATIVE, Check, Line, Step
 
@@ -42,6 +43,7 @@ def value_name(d: Derivation) -> str:
     while first.inner is not None:
         first = first.inner
     taken = {v.data[0] for v in d.typed.variables.values()} | set(d.typed.functions)
+    taken |= {f.name for f in first.typed.definitions}
     taken |= {name for name, *_ in d.typed.maps}
     names = "YFGHZ" if first.expression.shape.kind == ex.MATRIX else "yfghz"
     return next((n for n in names if n not in taken), "value")
@@ -150,11 +152,30 @@ def where_text(d: Derivation, style: str) -> str:
         real = {"unicode": "ℝ → ℝ", "latex": "\\mathbb{R} \\to \\mathbb{R}"}.get(style, "R -> R")
         words = "" if style == "latex" else ", entry by entry"
         parts.append(f"{name_text(name, style)}: {real}{words}")
+    parts += [definition_text(f, 0, style) for f in d.typed.definitions]
     for name, *shapes in d.typed.maps:
         value, argument = (space_text(s, style) for s in shapes)
         to = {"unicode": " → ", "latex": " \\to "}.get(style, " -> ")
         parts.append(f"{name_text(name, style)}: {argument}{to}{value}")
     return ", ".join(parts)
+
+
+def definition_text(f: Defined, order: int, style: str) -> str:
+    """`f(t) = t² exp(-t)`, or a derivative of it as it was found."""
+    found = derived(f, order) or derived(f, order, by_sympy=False)
+    assert found is not None
+    head = render(unknown_function(f.name, order, f.variable), style)
+    return f"{head} = {render(found.body, style)}"
+
+
+def _defined(text: str, step: Step, style: str) -> str:
+    """The words beside a step that speak of f, for the function that is meant."""
+    f = definition_in(step.left)
+    if f is None:
+        return text
+    if step.left.data[2] == 0:
+        return text.replace("definition of f", f"definition of {name_text(f.name, style)}")
+    return text.replace("f'(t)", definition_text(f, step.left.data[2], style))
 
 
 def _property_word(variable: Expr) -> str:
@@ -292,10 +313,16 @@ def _line_text(line: Line, style: str, marked: bool = True) -> str:
     return render(line.state, style, changed)
 
 
+_DEFINITIONS = ("write-out", "derivative-by-sympy", "derivative-by-rules")
+
+
 def _reason(line: Line, d: Derivation, style: str, steps: str) -> str:
     reasons = line.reasons
     if steps == "full":
         reasons = tuple(dict.fromkeys(step_reason(s)[0] for s in line.steps))
+    about = [s for s in line.steps if s.rule in _DEFINITIONS]
+    if about:
+        reasons = tuple(dict.fromkeys(_defined(step_reason(s)[0], s, style) for s in about))
     moving = " and ".join("d" + name_text(v.data[0], style) for v in _moving(line, d))
     text = ", ".join(reasons).replace("{d}", moving)
     if "y(X + dX)" in text:

@@ -304,7 +304,7 @@ def _power_text(
 def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
     op, args = e.op, e.args
     if op == "apply":
-        _, name, order = e.data
+        name, order = e.data[1:3]
         inside = pieces[args[0]][0]
         return f"{name_text(name, style)}{chr(39) * order}" + _bracket(inside, style), ATOM
     if op in ("power", "epow", "matpow"):
