@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from matgrad import expr as ex
 from matgrad.derive import Derivation, declarations, verify, verify_lines
-from matgrad.dims import Dim, Poly, dim_add
+from matgrad.dims import Dim, Poly, dim_add, dim_atoms
 from matgrad.errors import CheckFailed, MatgradError, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import TABLE, Function
@@ -32,6 +32,7 @@ from matgrad.shapes import (
     declare,
     kronecker,
     signature,
+    substituted,
     unknown_function,
 )
 from matgrad.simplify import simplify
@@ -291,7 +292,8 @@ class Composer:
             )
         if function.op == "power" and ex.is_zero(args[0]):
             return args[0]
-        return apply(function, tuple(args))
+        given = [self.chosen(name, sizes) for name in signature(function.op).sizes]
+        return apply(function, tuple(args), given)
 
     def instance(
         self, wanted: Shape, function: Function, shape: Shape, sizes: dict[Dim, Dim]
@@ -300,11 +302,15 @@ class Composer:
         if wanted.kind == ARRAY:
             return shape if signature(function.op).result.kind == ARRAY else self.shape()
         for dim in (wanted.rows, wanted.cols):
-            if isinstance(dim, str) and dim not in sizes:
-                sizes[dim] = self.pick([*SIZES, *PARTS])
-        return Shape(
-            wanted.kind, sizes.get(wanted.rows, wanted.rows), sizes.get(wanted.cols, wanted.cols)
-        )
+            for atom in dim_atoms(dim):
+                self.chosen(atom, sizes)
+        return Shape(wanted.kind, substituted(wanted.rows, sizes), substituted(wanted.cols, sizes))
+
+    def chosen(self, name: Dim, sizes: dict[Dim, Dim]) -> Dim:
+        """A size of a signature, chosen now unless it is known."""
+        if name not in sizes:
+            sizes[name] = self.pick([*SIZES, *PARTS])
+        return sizes[name]
 
     def exponent(self, shape: Shape, budget: int) -> Expr:
         way = self.pick(["number", "number", "number", "scalar", "same"])
@@ -323,7 +329,7 @@ class Composer:
                     ex.add(ex.epower(e, ex.num(2)), ex.ones(e.shape)),
                 ]
             )
-        if domain in ("spd", "invertible") and e.shape.kind == MATRIX:
+        if domain in ("spd", "invertible", "right_half_plane") and e.shape.kind == MATRIX:
             return ex.add(ex.mul(e, ex.transpose(e)), ex.eye(e.shape.rows))
         if domain == "unit":
             return apply(TABLE["tanh"], (e,))
@@ -366,7 +372,7 @@ def _has_computed_size(function: Function) -> bool:
     return any(isinstance(dim, Poly) for dim in signature(function.op).result[1:])
 
 
-def apply(function: Function, args: tuple[Expr, ...]) -> Expr:
+def apply(function: Function, args: tuple[Expr, ...], sizes: Sequence[Dim] = ()) -> Expr:
     """A function of the table, applied as the language applies it."""
     operators: dict[str, Callable[..., Expr]] = {
         "transpose": ex.transpose,
@@ -383,7 +389,7 @@ def apply(function: Function, args: tuple[Expr, ...]) -> Expr:
     name, _, direction = function.op.partition(":")
     if direction.isdigit():
         return apply_function(name, (*args, ex.num(int(direction))), int(direction))
-    return apply_function(function.names[0] if function.names else name, args)
+    return apply_function(function.names[0] if function.names else name, args, None, sizes)
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------

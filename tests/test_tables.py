@@ -28,12 +28,12 @@ from matgrad.rules import TABLE as RULES
 from matgrad.shapes import (
     ARRAY,
     Scope,
-    _substituted,
     build_nodes,
     declare,
     pick,
     read,
     signature,
+    substituted,
 )
 from matgrad.verify import SmoothFunction, sample, unknown_functions
 
@@ -58,7 +58,7 @@ def scope(where: str, sizes: dict[str, Dim], named_index: bool = False) -> Scope
     indices: dict[str, int | str | None] = {}
     functions: dict[str, str] = {}
     for d in (declare(part.strip()) for part in where.split(";")):
-        rows, cols = (_substituted(n, sizes) for n in (d.shape.rows, d.shape.cols))
+        rows, cols = (substituted(n, sizes) for n in (d.shape.rows, d.shape.cols))
         if d.role == "elementwise":
             functions[d.name] = d.name
         elif d.role == "index" and d.name.startswith("e_"):
@@ -451,7 +451,7 @@ def argument_shapes(op: str) -> list[tuple[dict[str, Dim], tuple[Shape, ...]]]:
             shapes = [
                 array
                 if s.kind == ARRAY
-                else Shape(s.kind, _substituted(s.rows, dims), _substituted(s.cols, dims))
+                else Shape(s.kind, substituted(s.rows, dims), substituted(s.cols, dims))
                 for _, s in parameters
             ]
             found.setdefault(tuple(shapes), dims)
