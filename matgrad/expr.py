@@ -249,6 +249,38 @@ def sum_over(name: str, first: Dim, last: Dim, summand: Expr) -> Expr:
     return make(SUM, (name, first, last), (summand,), summand.shape)
 
 
+def index_names(e: Expr) -> frozenset[str]:
+    """The names of indices that an expression speaks of."""
+    names: set[str] = set()
+    for node in postorder(e):
+        if node.kind == INDEX:
+            names.update(i for i in node.data if isinstance(i, str))
+        elif node.kind == SUM:
+            names.add(node.data[0])
+        elif node.kind == CONST and node.data[0] in ("basis", "index"):
+            if isinstance(node.data[1], str):
+                names.add(node.data[1])
+    return frozenset(names)
+
+
+def rename_index(e: Expr, old: str, new: str) -> Expr:
+    """The expression with another name for an index."""
+
+    def change(node: Expr) -> Expr:
+        if node.kind == INDEX:
+            return index(node.args[0], *(new if i == old else i for i in node.data))
+        if node.kind == CONST and node.data == ("basis", old):
+            return make(CONST, ("basis", new), (), node.shape)
+        if node.kind == CONST and node.data == ("index", old):
+            return index_value(new)
+        if node.kind == SUM and node.data[0] == old:
+            _, first, last = node.data
+            return sum_over(new, first, last, node.args[0])
+        return node
+
+    return transform(e, change)
+
+
 def is_zero(e: Expr) -> bool:
     """Whether e is the constant zero. A false answer means "not written as zero"."""
     return e is ZERO or (e.kind == CONST and e.data[0] == "zeros")
@@ -526,6 +558,44 @@ def epower(base: Expr, exponent: Expr) -> Expr:
     return make(CALL, ("epow",), (base, exponent), base.shape)
 
 
+def vec(e: Expr) -> Expr:
+    """The columns of e, one below the other; a vector is its own vec."""
+    if e.shape.kind in (SCALAR, VECTOR):
+        return e
+    if e.shape.kind == ROW:
+        return transpose(e)
+    if e.kind == CALL and e.data[0] == "unvec":
+        return e.args[0]
+    shape = vector_shape(dim_mul(e.shape.rows, e.shape.cols))
+    if e.kind == CONST and e.data[0] in ("ones", "zeros"):
+        return make(CONST, e.data, (), shape)
+    return make(CALL, ("vec",), (e,), shape)
+
+
+def kron(a: Expr, b: Expr) -> Expr:
+    """The Kronecker product: block (i, j) is a_ij b. Numbers and scalars come out, and I ⊗ I is I."""
+    if a.is_scalar or b.is_scalar:
+        return mul(a, b)
+    rows, cols = dim_mul(a.shape.rows, b.shape.rows), dim_mul(a.shape.cols, b.shape.cols)
+    kinds = {a.shape.kind, b.shape.kind}
+    shape = Shape(kinds.pop(), rows, cols) if len(kinds) == 1 else matrix_shape(rows, cols)
+    if is_zero(a) or is_zero(b):
+        return zeros(shape)
+    outer = [part for e in (a, b) if e.kind == MUL for part in (num(e.data[0]), *e.scalars)]
+    if any(part is not ONE for part in outer):
+        return mul(*outer, kron(mul(*a.chain), mul(*b.chain)))
+    if a.kind == CONST and b.kind == CONST and a.data[0] == b.data[0]:
+        if a.data[0] == "eye":
+            return eye(rows)
+        if a.data[0] == "ones":
+            return ones(shape)
+    for one, other in ((a, b), (b, a)):
+        if one.kind == CONST and one.data[0] == "eye" and one.shape.rows == 1:
+            if other.shape.kind == MATRIX:
+                return other
+    return make(CALL, ("kron",), (a, b), shape)
+
+
 def diff(e: Expr) -> Expr:
     """The differential d(e), of e's shape. Sums of differentials are written out by the rules, not here."""
     return make(DIFF, None, (e,), e.shape)
@@ -584,19 +654,21 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
         name, first, last = e.data
         return sum_over(name, first, last, args[0])
     op = e.data[0]
-    constructor = _CONSTRUCTORS.get(op)
+    constructor = CONSTRUCTORS.get(op)
     if constructor is not None:
         return constructor(*args)
     return make(CALL, e.data, args, e.shape)
 
 
-_CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
+CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
     "transpose": transpose,
     "inv": inverse,
     "power": power,
     "matpow": power,
     "hadamard": hadamard,
     "epow": epower,
+    "kron": kron,
+    "vec": vec,
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from matgrad import expr as ex
+from matgrad import maps
 from matgrad.dims import (
     Dim,
     DimVar,
@@ -98,9 +99,8 @@ class Typed(NamedTuple):
     assumed: tuple[str, ...]  # names whose kind was not declared
     notes: tuple[str, ...]
     text: str
-    maps: tuple[
-        tuple[str, Shape], ...
-    ] = ()  # declared functions of whole values, and the shapes of their values
+    maps: tuple[tuple[str, Shape, Shape], ...] = ()
+    """Unknown functions of whole values, and the shapes of their values and arguments."""
 
 
 # --- declarations -----------------------------------------------------------------------------------------------------
@@ -999,8 +999,12 @@ class Inference:
 
     def call(self, node: Syntax) -> Shape:
         name = str(node.value)
-        stem = name.rstrip("'")
+        stem, marks = maps.split(name)
         known = self.declared.get(stem)
+        if known is not None and known.argument is not None:
+            return self.unknown_map(node, known, marks)
+        if marks.strip(maps.PRIME):
+            raise self.not_a_map(node, stem, marks)
         if known is not None and known.role in ("elementwise", "definition"):
             self.count_arguments(node, stem, 1)
             if known.role == "definition" and name != stem:
@@ -1011,8 +1015,6 @@ class Inference:
                     self.text,
                 )
             return self.shape(node.args[0])
-        if known is not None and known.argument is not None:
-            return self.unknown_map(node, known)
         if node.args and node.args[0].kind == "binding":
             return self.index_sum(node)
         if self.is_sized_constant(node):
@@ -1141,8 +1143,8 @@ class Inference:
         )
         return self.problem(f"`{name}` takes {wanted}", argument, help=f"`{x}` is a {actual}")
 
-    def unknown_map(self, node: Syntax, known: Declared) -> Shape:
-        """u(x) for a declared function of a whole vector or matrix."""
+    def unknown_map(self, node: Syntax, known: Declared, marks: str) -> Shape:
+        """u(x), or a derivative of u at x, for a declared function of a whole value."""
         self.count_arguments(node, known.name, 1)
         wanted = known.argument
         assert wanted is not None
@@ -1154,7 +1156,46 @@ class Inference:
                 node.args[0],
                 help=f"`{self.source(node.args[0])}` is a {shape_text(actual)}",
             )
-        return known.shape
+        value, right = known.shape, ""
+        for mark in reversed(marks):
+            right = maps.operator(value, wanted) + right
+            if mark != right[0]:
+                front = marks[: len(marks) - len(right)]
+                raise self.wrong_derivative(node, known, front.strip(maps.PRIME) + right)
+            value = maps.derivative_shape(value, wanted)
+        return value
+
+    def wrong_derivative(self, node: Syntax, known: Declared, right: str) -> NameProblem:
+        """Another operator than the one that differentiates such a function: `right` is the word that does."""
+        argument = self.source(node.args[0])
+        what = {
+            maps.GRADIENT: "a scalar function of an array has a gradient",
+            maps.JACOBIAN: "a function to vectors or matrices has a Jacobian",
+            maps.PRIME: "a scalar function of a scalar has a derivative",
+        }[right[0]]
+        shown = maps.spelled(known.name, right)
+        primed = str(node.value).endswith(maps.PRIME)
+        return NameProblem(
+            f"{what}, `{shown}({argument})`",
+            (Mark(node.start, node.end, f"`{known.name}`: {known.shape} of {known.argument}"),),
+            f"write `{shown}({argument})`"
+            + (f", or `{known.name}({argument})'` for the transpose" if primed else ""),
+            self.text,
+        )
+
+    def not_a_map(self, node: Syntax, name: str, marks: str) -> NameProblem:
+        """`∇f(x)` of something else than a function of a whole value."""
+        word = marks.strip(maps.PRIME)
+        known = self.declared.get(name)
+        help = f"declare it: `--let '{name}: scalar of vector(n)'`"
+        if known is not None and known.role != "variable":
+            help = f"the derivative of a function of one number is `{name}'(x)`"
+        return NameProblem(
+            f"`{word}` stands before an unknown function of a whole vector or matrix only",
+            (Mark(node.start, node.start + len(word), "not before this function"),),
+            help,
+            self.text,
+        )
 
     def size_of(self, node: Syntax, name: str) -> Shape:
         """len(x), rows(X), cols(X)."""
@@ -1401,10 +1442,8 @@ def apply_function(
         return apply_function(function, args)
     if function is None:
         raise InternalError(f"{name} of {', '.join(str(a.shape) for a in args)}")
-    if function.op == "inv":
-        return ex.inverse(args[0])
-    if function.op == "transpose":
-        return ex.transpose(args[0])
+    if function.op in ex.CONSTRUCTORS:
+        return ex.CONSTRUCTORS[function.op](*args)
     sig = signature(function.op)
     if len(sig.parameters) < len(args):
         args = args[: len(sig.parameters)]  # the direction is part of the operation's name
@@ -1433,15 +1472,6 @@ def substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
             total = dim_add(total, dim_scale(product, count))
         return total
     return dims.get(dim, dim)
-
-
-def kronecker(a: Expr, b: Expr) -> Expr:
-    """The Kronecker product of any two shapes."""
-    if a.is_scalar or b.is_scalar:
-        return ex.mul(a, b)
-    kind = a.shape.kind if a.shape.kind == b.shape.kind else MATRIX
-    shape = Shape(kind, dim_mul(a.shape.rows, b.shape.rows), dim_mul(a.shape.cols, b.shape.cols))
-    return ex.call("kron", (a, b), shape)
 
 
 def dot_product(a: Expr, b: Expr) -> Expr:
@@ -1553,7 +1583,7 @@ class Scope(NamedTuple):
     indices: Mapping[str, int | str | None]
     functions: Mapping[str, str]
     constants: Mapping[int, Dim]
-    maps: Mapping[str, Shape] = {}
+    maps: Mapping[str, tuple[str, str, Shape]] = {}  # name, marks and the shape of the value
     ranges: Mapping[int, tuple[Dim, Dim]] = {}
     bound: Mapping[int, tuple[Dim, Dim] | None] = {}
     sizes: Collection[str] = ()
@@ -1673,7 +1703,7 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if kind == "frobenius":
         return frobenius_product(*args)
     if kind == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if kind == "bars":
         return apply_function("abs" if args[0].is_scalar else "det", (args[0],))
     if kind == "norm":
@@ -1687,13 +1717,16 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
 
 def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     name = str(node.value)
-    stem = name.rstrip("'")
+    stem, marks = maps.split(name)
     if stem in scope.definitions:
         return applied_entrywise(*scope.definitions[stem], args[0])
     if stem in scope.functions:
         return unknown_function(scope.functions[stem], len(name) - len(stem), args[0])
-    if name in scope.maps:
-        return ex.call("map", (args[0],), scope.maps[name], name)
+    if stem in scope.maps:
+        result = maps.applied(*scope.maps[stem], args[0])
+        for _ in marks:
+            result = maps.differentiated(result)
+        return result
     if node.args[0].kind == "binding":
         first, last = scope.ranges[id(node.args[0])]
         return ex.sum_over(str(node.args[0].value), resolve(first), resolve(last), args[1])
@@ -1711,7 +1744,7 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if operator == "dot":
         return dot_product(*args)
     if operator == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if operator == "outer":
         return ex.mul(args[0], ex.transpose(args[1]))
     if operator == "square":
@@ -1784,7 +1817,7 @@ def _find_kinds(parsed: Parsed, declared: Mapping[str, Declared]) -> Inference:
         kinds = attempts.pop()
         tried += 1
         for d in declared.values():
-            for dim in (d.shape.rows, d.shape.cols):
+            for dim in (*d.shape[1:], *(d.argument[1:] if d.argument else ())):
                 if isinstance(dim, DimVar):
                     dim.value = None
         inference = Inference(parsed, declared, kinds)
@@ -1890,7 +1923,8 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
     definitions = {
         d.name: _read_definition(*d.definition) for d in declared.values() if d.definition
     }
-    maps = {d.name: _final(d.shape) for d in declared.values() if d.role == "map"}
+    called = {maps.split(str(n.value))[0] for n in parsed.nodes if n.kind == "call"}
+    used = [d for d in declared.values() if d.argument is not None and d.name in called]
     filled = {
         id(n): _final(inference.shapes[id(n)])
         for n in parsed.nodes
@@ -1902,7 +1936,7 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         {},
         functions,
         inference.constants,
-        maps,
+        {d.name: (d.name, "", _final(d.shape)) for d in used},
         inference.ranges,
         inference.bound,
         inference.size_names,
@@ -1914,7 +1948,8 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
     notes = tuple(
         dict.fromkeys([*parsed.notes, *inference.notes, *_entrywise_notes(parsed, inference)])
     )
-    return Typed(result, values, tuple(functions), assumed, notes, parsed.text, tuple(maps.items()))
+    unknown = tuple((d.name, _final(d.shape), _final(d.argument)) for d in used if d.argument)
+    return Typed(result, values, tuple(functions), assumed, notes, parsed.text, unknown)
 
 
 _OF_MATRICES = {

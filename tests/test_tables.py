@@ -35,7 +35,7 @@ from matgrad.shapes import (
     signature,
     substituted,
 )
-from matgrad.verify import SmoothFunction, sample, unknown_functions
+from matgrad.verify import sample, unknown_functions
 
 BOOK = entries()
 DIFFERENT: dict[str, Dim] = {"m": 3, "n": 4, "p": 2, "q": 5}
@@ -57,10 +57,13 @@ def scope(where: str, sizes: dict[str, Dim], named_index: bool = False) -> Scope
     dims: dict[str, Dim] = dict(sizes)
     indices: dict[str, int | str | None] = {}
     functions: dict[str, str] = {}
+    maps: dict[str, tuple[str, str, Shape]] = {}
     for d in (declare(part.strip()) for part in where.split(";")):
         rows, cols = (substituted(n, sizes) for n in (d.shape.rows, d.shape.cols))
         if d.role == "elementwise":
             functions[d.name] = d.name
+        elif d.role == "map":
+            maps[d.name] = (d.name, "", Shape(d.shape.kind, rows, cols))
         elif d.role == "index" and d.name.startswith("e_"):
             values[d.name] = ex.basis(int(d.name[2:]), rows)
         elif d.role == "index":
@@ -68,12 +71,12 @@ def scope(where: str, sizes: dict[str, Dim], named_index: bool = False) -> Scope
             dims[f"e_{d.name}"] = rows
         else:
             values[d.name] = ex.var(d.name, Shape(d.shape.kind, rows, cols), d.properties)
-    return Scope(values, dims, indices, functions, {})
+    return Scope(values, dims, indices, functions, {}, maps)
 
 
 def both(text: str, start: str, within: Scope) -> tuple[Expr, Expr]:
     """The sides of a rule or an equation."""
-    parsed = parse(text, start, {*within.values, *within.functions, *within.indices})
+    parsed = parse(text, start, {*within.values, *within.functions, *within.indices, *within.maps})
     built = build_nodes(parsed, parsed.nodes, within)
     left, right = parsed.root.args
     return built[id(left)], built[id(right)]
@@ -145,7 +148,7 @@ def agree(
     found = [e for e in nodes if e.kind == ex.DIFF]
     inputs = ex.variables(left, right)
     moving = [v for v in ex.variables(*found) if v.data[0] not in constant]
-    functions = {name: SmoothFunction(name) for name in unknown_functions(left, right)}
+    functions = unknown_functions(left, right)
     rng = np.random.default_rng(3)
     for way in range(3):
         sizes = {"#i": way % 2 + 1, "#j": way % 2 + 1}

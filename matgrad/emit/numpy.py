@@ -124,9 +124,11 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     if e.op == "apply":
         return f"functions[{e.data[1]!r}]({args[0]}, {e.data[2]})"
     if e.op == "map":
+        _, name, marks = e.data
         shape = f"({_size(e.shape.rows)}, {_size(e.shape.cols)})"
         flat = {ex.SCALAR: "[0, 0]", ex.MATRIX: ""}.get(e.shape.kind, ".reshape(-1)")
-        return f"functions[{e.data[1]!r}]({args[0]}, {shape}){flat}"
+        order = f", {len(marks)}" if marks else ""
+        return f"functions[{name!r}]({args[0]}, {shape}{order}){flat}"
     if e.op == "hadamard":
         return "*".join(args)
     if e.op == "kron":

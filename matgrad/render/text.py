@@ -11,6 +11,7 @@ from collections.abc import Collection, MutableMapping
 from fractions import Fraction
 
 from matgrad import expr as ex
+from matgrad import maps
 from matgrad.dims import Dim, dim_text
 from matgrad.expr import Expr, Shape
 from matgrad.functions import CONSTANTS, TABLE
@@ -329,11 +330,24 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
     if op == "hadamard":
         return _hadamard(e, pieces, style)
     if op == "map":
-        return name_text(e.data[1], style) + _bracket(pieces[args[0]][0], style), ATOM
+        return _map_text(e.data[1], e.data[2], style) + _bracket(pieces[args[0]][0], style), ATOM
     if op == "kron" and style in ("unicode", "latex"):
         times = " ⊗ " if style == "unicode" else " \\otimes "
         return times.join(_at(a, POSTFIX, pieces, style) for a in args), PRODUCT
     return _function(e, pieces, style)
+
+
+def _map_text(name: str, marks: str, style: str) -> str:
+    """The name of an unknown function of a whole value, with its derivative operators: `∂∇g`, `jac_grad_g`, `g''`."""
+    text = name_text(name, style)
+    if marks.startswith(maps.PRIME):
+        return text + marks
+    if style == "unicode":
+        return marks + text
+    if style == "latex":
+        words = {maps.GRADIENT: "\\nabla ", maps.JACOBIAN: "\\partial "}
+        return "".join(words[m] for m in marks) + text
+    return "".join(maps.WORDS[m] for m in marks) + text
 
 
 def _hadamard(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
