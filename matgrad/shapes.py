@@ -1092,7 +1092,7 @@ class Inference:
             if isinstance(dim, str):
                 return fresh.setdefault(dim, DimVar(dim))
             if isinstance(dim, Poly):
-                return _substituted(dim, fresh)
+                return substituted(dim, fresh)
             return dim
 
         value: Shape | None = None
@@ -1375,7 +1375,7 @@ def _sized_shape(name: str, dims: list[Dim], node: Syntax, text: str) -> Shape:
     for sig in signatures:
         if len(sig.sizes) == len(dims):
             given: dict[Dim, Dim] = dict(zip(sig.sizes, dims, strict=True))
-            rows, cols = (_substituted(d, given) for d in (sig.result.rows, sig.result.cols))
+            rows, cols = (substituted(d, given) for d in (sig.result.rows, sig.result.cols))
             return Shape(sig.result.kind, rows, cols)
     words = " or ".join("one" if len(s.sizes) == 1 else "two" for s in signatures)
     raise ShapeProblem(
@@ -1488,11 +1488,11 @@ def apply_function(
     r = sig.result
     if r.kind == SCALAR:
         return ex.call(function.op, args, ex.SCALAR_SHAPE)
-    rows, cols = (_substituted(d, dims) for d in (r.rows, r.cols))
+    rows, cols = (substituted(d, dims) for d in (r.rows, r.cols))
     return ex.call(function.op, args, Shape(r.kind, rows, cols))
 
 
-def _substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
+def substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
     """A dimension of a signature with the sizes of actual arguments."""
     if isinstance(dim, Poly):
         total: Dim = 0

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from matgrad import expr as ex
 from matgrad.derive import Derivation, Options, declarations, verify, verify_lines
-from matgrad.dims import Dim, Poly, dim_add, dim_mul, dim_scale
+from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_mul, dim_scale
 from matgrad.errors import CheckFailed, MatgradError, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import TABLE, Function
@@ -31,6 +31,7 @@ from matgrad.shapes import (
     apply_function,
     declare,
     signature,
+    substituted,
     unknown_function,
 )
 from matgrad.simplify import simplify
@@ -371,11 +372,8 @@ class Composer:
                 args[0] = ex.add(ex.mul(turned, ex.transpose(turned)), ex.eye(turned.shape.rows))
         if function.op == "sylvester":
             args[1] = self.within(function.domain, args[1])
-        if (
-            ": size" in function.signature
-        ):  # `unvec(a, m, n)` takes its sizes from its value's shape
-            return ex.call(function.op, tuple(args), shape)
-        return apply(function, tuple(args))
+        given = [self.chosen(name, sizes) for name in signature(function.op).sizes]
+        return apply(function, tuple(args), given)
 
     def instance(
         self, wanted: Shape, function: Function, shape: Shape, sizes: dict[Dim, Dim]
@@ -384,10 +382,15 @@ class Composer:
         if wanted.kind == ARRAY:
             return shape if signature(function.op).result.kind == ARRAY else self.shape()
         for dim in (wanted.rows, wanted.cols):
-            if isinstance(dim, str) and dim not in sizes:
-                sizes[dim] = self.pick([*SIZES, *PARTS])
-        rows, cols = (_computed(d, sizes) for d in (wanted.rows, wanted.cols))
-        return Shape(wanted.kind, rows, cols)
+            for atom in dim_atoms(dim):
+                self.chosen(atom, sizes)
+        return Shape(wanted.kind, substituted(wanted.rows, sizes), substituted(wanted.cols, sizes))
+
+    def chosen(self, name: Dim, sizes: dict[Dim, Dim]) -> Dim:
+        """A size of a signature, chosen now unless it is known."""
+        if name not in sizes:
+            sizes[name] = self.pick([*SIZES, *PARTS])
+        return sizes[name]
 
     def exponent(self, shape: Shape, budget: int) -> Expr:
         way = self.pick(["number", "number", "number", "scalar", "same"])
@@ -426,19 +429,6 @@ def _block_shape(rows: Dim, cols: Dim) -> Shape:
     return ex.row_shape(cols) if rows == 1 else ex.matrix_shape(rows, cols)
 
 
-def _computed(dim: Dim, sizes: dict[Dim, Dim]) -> Dim:
-    """A size of a signature, with the actual sizes for its names: m*n is a size, too."""
-    if not isinstance(dim, Poly):
-        return sizes.get(dim, dim)
-    total: Dim = 0
-    for monomial, count in dim.terms.items():
-        product: Dim = 1
-        for name in monomial:
-            product = dim_mul(product, sizes.get(name, name))
-        total = dim_add(total, dim_scale(product, count))
-    return total
-
-
 def _has_size(e: Expr) -> bool:
     """Whether the text of e says how large it is."""
     return bool(ex.variables(e))
@@ -466,7 +456,7 @@ def _has_computed_size(function: Function) -> bool:
     return any(isinstance(dim, Poly) for dim in signature(function.op).result[1:])
 
 
-def apply(function: Function, args: tuple[Expr, ...]) -> Expr:
+def apply(function: Function, args: tuple[Expr, ...], sizes: Sequence[Dim] = ()) -> Expr:
     """A function of the table, applied as the language applies it."""
     operators: dict[str, Callable[..., Expr]] = {
         "transpose": ex.transpose,
@@ -483,7 +473,7 @@ def apply(function: Function, args: tuple[Expr, ...]) -> Expr:
     name, _, direction = function.op.partition(":")
     if direction.isdigit():
         return apply_function(name, (*args, ex.num(int(direction))), int(direction))
-    return apply_function(function.names[0] if function.names else name, args)
+    return apply_function(function.names[0] if function.names else name, args, None, sizes)
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------

@@ -771,15 +771,18 @@ def arguments(op: str) -> str:
             pool = "uv"
         if shape.kind == "matrix" and shape.rows != shape.cols:
             pool = "XY"
+        elif shape.kind == "matrix" and shape.rows == "m":
+            pool = "C"
         letter = next(c for c in pool if c not in taken)
         taken.add(letter)
         letters.append(letter)
+    letters += ["n", "1"][: len(signature(op).sizes)]
     return ", ".join(letters + ([op[-1]] if op.endswith((":1", ":2")) else []))
 
 
 TABLE_LET = (
     "a: scalar; b: scalar; x: vector(n); y: vector(n); u: vector(3); v: vector(3);"
-    "A: matrix(n, n); B: matrix(n, n); X: matrix(m, n); Y: matrix(m, n)"
+    "A: matrix(n, n); B: matrix(n, n); C: matrix(m, m); X: matrix(m, n); Y: matrix(m, n)"
 )
 CALLS = [
     (name, f.op)
@@ -816,7 +819,7 @@ def test_directions(name: str) -> None:
         found = node(f"{name}(X, {way})", "X: matrix(m, n)")
         assert found.op == f"{name}:{way}"
         assert found.args == (node("X", "X: matrix(m, n)"),)
-        kept = name in ("softmax", "logsoftmax", "cumsum")
+        kept = name in ("softmax", "logsoftmax", "cumsum", "indmax")
         assert str(found.shape) == (
             "matrix(m, n)" if kept else ("row(n)" if way == 1 else "vector(m)")
         )
@@ -827,7 +830,7 @@ def test_directions(name: str) -> None:
             f"write `{name}(X, 1)` down the columns or `{name}(X, 2)` along the rows"
         )
     else:
-        assert node(f"{name}(X)", "X: matrix(m, n)").is_scalar
+        assert node(f"{name}(X)", "X: matrix(m, n)").is_scalar is not kept
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ from matgrad.rules import TABLE as RULES
 from matgrad.shapes import (
     ARRAY,
     Scope,
-    _substituted,
     build_definitions,
     build_nodes,
     declare,
@@ -37,6 +36,7 @@ from matgrad.shapes import (
     pick,
     read,
     signature,
+    substituted,
 )
 from matgrad.verify import sample, unknown_functions
 
@@ -62,7 +62,7 @@ def scope(where: str, sizes: dict[str, Dim], named_index: bool = False) -> Scope
     functions: dict[str, str | Defined] = {}
     maps: dict[str, tuple[str, str, Shape]] = {}
     for d in (declare(part.strip()) for part in where.split(";")):
-        rows, cols = (_substituted(n, sizes) for n in (d.shape.rows, d.shape.cols))
+        rows, cols = (substituted(n, sizes) for n in (d.shape.rows, d.shape.cols))
         if d.role == "elementwise":
             functions[d.name] = d.name
         elif d.role == "definition":
@@ -459,7 +459,7 @@ def argument_shapes(op: str) -> list[tuple[dict[str, Dim], tuple[Shape, ...]]]:
             shapes = [
                 array
                 if s.kind == ARRAY
-                else Shape(s.kind, _substituted(s.rows, dims), _substituted(s.cols, dims))
+                else Shape(s.kind, substituted(s.rows, dims), substituted(s.cols, dims))
                 for _, s in parameters
             ]
             found.setdefault(tuple(shapes), dims)

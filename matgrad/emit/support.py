@@ -65,6 +65,7 @@ def logm(X: Array) -> Array:
 
     SciPy's has more digits for badly scaled matrices, and takes hundreds of times as long.
     """
+    _finite(X)
     identity = np.eye(len(X))
     near, halvings = X, 0
     while np.linalg.norm(near - identity) > 0.25:
