@@ -457,7 +457,7 @@ def _index_sum_out(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
         return e
     name, first, last = inner.data
     summand = inner.args[0]
-    taken = ex.index_names(ex.substitute(e, {inner: ex.zeros(inner.shape)}))
+    taken = ex.index_names(ex.substitute(e, {inner: ex.var("_", inner.shape)}))
     if name in taken:
         fresh = next(n for n in "ijklpqrs" if n not in taken | ex.index_names(summand))
         summand, name = ex.rename_index(summand, name, fresh), fresh

@@ -1070,8 +1070,11 @@ class Inference:
         turned = function == "transposed"
         if turned:
             function = pick(name, [VECTOR])
+        if function == "column":
+            actual = self.shape(arguments[0])
+            return actual if actual.kind == VECTOR else ex.transposed_shape(actual)
         if isinstance(function, str):
-            return self.shape(arguments[0])
+            return ex.SCALAR_SHAPE
         assert function is not None
         sig = signature(function.op)
         if (
@@ -1437,8 +1440,8 @@ def pick(name: str, kinds: list[str], along: int | None = None) -> Function | st
             return TABLE[f"{name}:{along}"]
         if name in ("max", "min"):
             return TABLE[f"{name}:pair"]
-    if name == "vec" and kinds == [VECTOR]:
-        return "itself"
+    if name == "vec" and kinds in ([VECTOR], [ROW]):
+        return "column"
     if kinds == [SCALAR]:
         for function in BY_NAME[name]:
             if function.op in _OF_SCALAR:
@@ -1466,6 +1469,8 @@ def apply_function(
     if isinstance(function, str):
         if function == "itself":
             return args[0]
+        if function == "column":
+            return ex.vec(args[0])
         if function == "inverse":
             return ex.inverse(args[0])
         if function == "transposed":

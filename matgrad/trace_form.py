@@ -402,6 +402,10 @@ def _inside_link(term: Expr, link: Expr, recorder: Recorder) -> Expr:
             return recorder.run("linear-scalar", term, link)
         if a.kind == ex.CALL and a.op == "transpose" and a.args[0].kind != ex.DIFF:
             return recorder.run("transposes", term, a)
+        if _moves_scalar(a, recorder):  # C dt, so that dt comes out
+            after = _inside(term, a, recorder)
+            if after is not term:
+                return after
     return term
 
 

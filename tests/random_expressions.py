@@ -311,7 +311,7 @@ class Composer:
             return self.function(shape, budget)
         d = self.pick(fitting)
         assert d.argument is not None
-        return ex.call("map", (self.make(d.argument, budget),), d.shape, d.name)
+        return ex.call("map", (self.make(d.argument, budget),), d.shape, d.name, "")
 
     # functions
 
