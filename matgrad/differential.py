@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matgrad import expr as ex
+from matgrad import maps
 from matgrad.errors import Unsupported
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
@@ -12,8 +13,10 @@ from matgrad.rewrite import (
     Recorder,
     Replay,
     not_polynomial,
+    template,
     terms_by_degree,
 )
+from matgrad.rules import TABLE as RULES
 from matgrad.steps import DIFFERENTIAL
 
 
@@ -105,7 +108,9 @@ def _squared_norm(e: Expr) -> bool:
 
 def function_name(e: Expr) -> str:
     """The name that a user knows a node's operation by."""
-    if e.kind == ex.CALL and e.op in ("apply", "map"):
+    if e.kind == ex.CALL and e.op == "map":
+        return maps.spelled(*e.data[1:])
+    if e.kind == ex.CALL and e.op == "apply":
         return str(e.data[1])
     if e.kind == ex.CALL and e.op in FUNCTIONS:
         names = FUNCTIONS[e.op].names
@@ -141,6 +146,8 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
         return recorder.run("entry-rule", node, node)
     if kind == ex.STACK:
         return recorder.run("stack-rule", node, node)
+    if kind == ex.SUM:
+        return recorder.run("index-sum-rule", node, node)
     if kind != ex.CALL:
         raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     op = e.op
@@ -151,12 +158,20 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
         if order == 0:
             return recorder.apply("unknown-function", node, x=e.args[0], f=name)
         return recorder.run("unknown-derivative", node, node)
+    if op == "map":
+        rule = maps.rule_name(e)
+        if rule not in RULES:
+            raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
+        names = [d.name for d in template(rule).where]  # the argument, then the function
+        return recorder.apply(rule, node, **dict(zip(names, (e.args[0], e), strict=True)))
     if op == "power" and ex.integer(e.args[1]) == 2 and e.args[0].kind == ex.CALL:
         inner = e.args[0]
         if inner.op == "norm2":
             return recorder.apply("squared-norm", node, x=inner.args[0])
         if inner.op == "normF":
             return recorder.apply("squared-frobenius-norm", node, X=inner.args[0])
+    if op == "det" and recorder.adjugate:
+        return recorder.apply("determinant-adjugate", node, X=e.args[0])
     if op not in FUNCTIONS or not FUNCTIONS[op].differential:
         raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     return recorder.differential(node)

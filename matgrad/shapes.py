@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from matgrad import expr as ex
+from matgrad import maps
 from matgrad.dims import (
     Dim,
     DimVar,
@@ -36,11 +37,12 @@ from matgrad.errors import (
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import (
     BY_NAME,
+    CONSTANTS,
     DIRECTIONS,
     FILLED,
     NEED_DIRECTION,
     OPERATOR_NAMES,
-    SIZED_CONSTANTS,
+    SIZED_FUNCTIONS,
     SIZES,
     TABLE,
     Function,
@@ -97,9 +99,8 @@ class Typed(NamedTuple):
     assumed: tuple[str, ...]  # names whose kind was not declared
     notes: tuple[str, ...]
     text: str
-    maps: tuple[
-        tuple[str, Shape], ...
-    ] = ()  # declared functions of whole values, and the shapes of their values
+    maps: tuple[tuple[str, Shape, Shape], ...] = ()
+    """Unknown functions of whole values, and the shapes of their values and arguments."""
 
 
 # --- declarations -----------------------------------------------------------------------------------------------------
@@ -191,11 +192,14 @@ def _declaration(node: Syntax, text: str) -> Declared:
     return Declared(name, shape, properties, role)
 
 
-def _dimension(node: Syntax, text: str) -> Dim:
-    """A dimension written as an expression: numbers, names, sums and products."""
+def _dimension(node: Syntax, text: str, known: Mapping[int, Dim] | None = None) -> Dim:
+    """A dimension written as an expression: numbers, names, sums and products; `known` are those of `rows(X)` and such."""
     values: dict[int, Dim] = {}
-    for item in reversed(list(walk(node))):
-        parts = [values[id(a)] for a in item.args]
+    for item in reversed(list(_size_nodes(node))):
+        if known is not None and id(item) in known:
+            values[id(item)] = resolve(known[id(item)])
+            continue
+        parts = [values[id(a)] for a in item.args if id(a) in values]
         if item.kind == "number" and item.value.denominator == 1 and item.value >= 1:
             if item.value > MAX_SIZE:
                 raise LimitProblem(
@@ -223,6 +227,27 @@ def _dimension(node: Syntax, text: str) -> Dim:
     return values[id(node)]
 
 
+def _size_nodes(node: Syntax) -> list[Syntax]:
+    """The nodes of a size, parents first; `rows(X)` is one of them, and X is none."""
+    found = []
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        found.append(item)
+        if item.kind != "call":
+            todo.extend(reversed(item.args))
+    return found
+
+
+def _size_arguments(node: Syntax) -> list[Syntax]:
+    """The arguments of a call that are sizes: `m, n` in `unvec(a, m, n)`."""
+    if node.kind != "call":
+        return []
+    if node.value in CONSTANTS:
+        return node.args
+    return node.args[SIZED_FUNCTIONS[node.value] :] if node.value in SIZED_FUNCTIONS else []
+
+
 def _divisible(dim: Dim, k: int) -> bool:
     """Whether a size divided by a number can be a size: n(n + 1)/2 can, 1/2 and n/2 cannot be known to."""
     if isinstance(dim, int):
@@ -231,20 +256,39 @@ def _divisible(dim: Dim, k: int) -> bool:
 
 
 class Signature(NamedTuple):
-    """The parameters of a function, and the shape of its value."""
+    """The parameters of a function, the shape of its value, and the names of sizes given as arguments."""
 
     parameters: tuple[tuple[str, Shape], ...]
     result: Shape
+    sizes: tuple[str, ...]
 
 
 @functools.cache
 def signature(op: str) -> Signature:
     """The signature of a function of the table, read from its text."""
-    text = TABLE[op].signature
+    return _read_signature(TABLE[op].signature)
+
+
+@functools.cache
+def _constant_signatures(name: str) -> tuple[Signature, ...]:
+    """The signatures of a sized constant, one for each number of sizes."""
+    return tuple(map(_read_signature, CONSTANTS[name].signatures))
+
+
+def _read_signature(text: str) -> Signature:
     root = parse(text, "signature").root
-    parameters = [_declaration(d, text) for d in root.args[0].args]
+    arguments = root.args[0].args
+    parameters = [_declaration(d, text) for d in arguments if d.args[0].value != "size"]
+    sizes = [str(d.value) for d in arguments if d.args[0].value == "size"]
     result = _declaration(Syntax("declaration", [root.args[1]], 0, 0, "value"), text)
-    return Signature(tuple((p.name, p.shape) for p in parameters), result.shape)
+    return Signature(tuple((p.name, p.shape) for p in parameters), result.shape, tuple(sizes))
+
+
+def size_values(e: Expr) -> dict[str, Dim]:
+    """The sizes that a call was given as arguments, by their names in the signature."""
+    sig = signature(e.op)
+    found = {sig.result.rows: e.shape.rows, sig.result.cols: e.shape.cols}
+    return {name: found[name] for name in sig.sizes}
 
 
 def _closest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
@@ -307,8 +351,7 @@ class Inference:
             if isinstance(a, str) and a not in declared
         }
         for node in parsed.nodes:
-            if node.kind == "call" and node.value in SIZED_CONSTANTS:
-                self.size_names |= {n for a in node.args for n in _names_below(a)} - declared.keys()
+            self.size_names |= _size_names(node) - declared.keys()
             if node.kind == "binding":
                 self.read_range(node)
             if node.kind == "index":
@@ -956,8 +999,12 @@ class Inference:
 
     def call(self, node: Syntax) -> Shape:
         name = str(node.value)
-        stem = name.rstrip("'")
+        stem, marks = maps.split(name)
         known = self.declared.get(stem)
+        if known is not None and known.argument is not None:
+            return self.unknown_map(node, known, marks)
+        if marks.strip(maps.PRIME):
+            raise self.not_a_map(node, stem, marks)
         if known is not None and known.role in ("elementwise", "definition"):
             self.count_arguments(node, stem, 1)
             if known.role == "definition" and name != stem:
@@ -968,12 +1015,10 @@ class Inference:
                     self.text,
                 )
             return self.shape(node.args[0])
-        if known is not None and known.argument is not None:
-            return self.unknown_map(node, known)
         if node.args and node.args[0].kind == "binding":
             return self.index_sum(node)
-        if known is None and name in SIZED_CONSTANTS:
-            dims = [_dimension(a, self.text) for a in node.args]
+        if self.is_sized_constant(node):
+            dims = [_dimension(a, self.text, self.constants) for a in node.args]
             return _sized_shape(name, dims, node, self.text)
         if known is None and name in SIZES:
             return self.size_of(node, name)
@@ -987,8 +1032,32 @@ class Inference:
             raise self.not_a_function(node, name)
         return self.named_function(node, name)
 
+    def is_sized_constant(self, node: Syntax) -> bool:
+        """Whether a call is eye(n), K(m, n), ... A variable K may stand beside the constant, and K(x) for a vector x,
+        or K(x + y) with one argument, is a product that lacks its sign."""
+        name = str(node.value)
+        known = self.declared.get(name)
+        if name not in CONSTANTS or (known is not None and known.role != "variable"):
+            return False
+        if len(name) > 1:
+            return known is None
+        counts = {len(s.sizes) for s in _constant_signatures(name)}
+        sizes = all(
+            n.kind in ("number", "name", "add", "mul", "juxtapose", "div", "call")
+            and n.value not in self.declared
+            and (n.kind != "call" or n.value in SIZES)
+            for a in node.args
+            for n in _size_nodes(a)
+        )
+        return sizes and len(node.args) in counts
+
     def named_function(self, node: Syntax, name: str) -> Shape:
-        kinds = [self.shape(a).kind for a in node.args]
+        arguments, sizes = node.args, _size_arguments(node)
+        if sizes or name in SIZED_FUNCTIONS:
+            sig = signature(BY_NAME[name][0].op)
+            self.count_arguments(node, name, len(sig.parameters) + len(sig.sizes))
+            arguments = node.args[: len(sig.parameters)]
+        kinds = [self.shape(a).kind for a in arguments]
         function = pick(name, kinds, direction(node))
         if function is None:
             raise self.wrong_arguments(node, name)
@@ -1010,7 +1079,8 @@ class Inference:
         ):
             self.avoid_vector_slip(*node.args)
             return self.same_shape(node, f"`{name}`")
-        fresh: dict[Dim, Dim] = {}
+        given = (_dimension(a, self.text, self.constants) for a in sizes)
+        fresh: dict[Dim, Dim] = dict(zip(sig.sizes, given, strict=True))
 
         def instance(dim: Dim) -> Dim:
             if isinstance(dim, str):
@@ -1020,7 +1090,7 @@ class Inference:
             return dim
 
         value: Shape | None = None
-        for argument, (_, wanted) in zip(node.args, sig.parameters, strict=False):
+        for argument, (_, wanted) in zip(arguments, sig.parameters, strict=False):
             actual = self.shape(argument)
             if turned:
                 actual = ex.transposed_shape(actual)
@@ -1054,7 +1124,8 @@ class Inference:
                 f"write `{name}(X, 1)` down the columns or `{name}(X, 2)` along the rows",
                 self.text,
             )
-        self.count_arguments(node, name, len(signature(candidates[0].op).parameters))
+        sig = signature(candidates[0].op)
+        self.count_arguments(node, name, len(sig.parameters) + len(sig.sizes))
         argument = node.args[0]
         x, actual = self.source(argument), shape_text(self.shape(argument))
         if name in NEED_DIRECTION and self.shape(argument).kind == MATRIX:
@@ -1072,8 +1143,8 @@ class Inference:
         )
         return self.problem(f"`{name}` takes {wanted}", argument, help=f"`{x}` is a {actual}")
 
-    def unknown_map(self, node: Syntax, known: Declared) -> Shape:
-        """u(x) for a declared function of a whole vector or matrix."""
+    def unknown_map(self, node: Syntax, known: Declared, marks: str) -> Shape:
+        """u(x), or a derivative of u at x, for a declared function of a whole value."""
         self.count_arguments(node, known.name, 1)
         wanted = known.argument
         assert wanted is not None
@@ -1085,7 +1156,46 @@ class Inference:
                 node.args[0],
                 help=f"`{self.source(node.args[0])}` is a {shape_text(actual)}",
             )
-        return known.shape
+        value, right = known.shape, ""
+        for mark in reversed(marks):
+            right = maps.operator(value, wanted) + right
+            if mark != right[0]:
+                front = marks[: len(marks) - len(right)]
+                raise self.wrong_derivative(node, known, front.strip(maps.PRIME) + right)
+            value = maps.derivative_shape(value, wanted)
+        return value
+
+    def wrong_derivative(self, node: Syntax, known: Declared, right: str) -> NameProblem:
+        """Another operator than the one that differentiates such a function: `right` is the word that does."""
+        argument = self.source(node.args[0])
+        what = {
+            maps.GRADIENT: "a scalar function of an array has a gradient",
+            maps.JACOBIAN: "a function to vectors or matrices has a Jacobian",
+            maps.PRIME: "a scalar function of a scalar has a derivative",
+        }[right[0]]
+        shown = maps.spelled(known.name, right)
+        primed = str(node.value).endswith(maps.PRIME)
+        return NameProblem(
+            f"{what}, `{shown}({argument})`",
+            (Mark(node.start, node.end, f"`{known.name}`: {known.shape} of {known.argument}"),),
+            f"write `{shown}({argument})`"
+            + (f", or `{known.name}({argument})'` for the transpose" if primed else ""),
+            self.text,
+        )
+
+    def not_a_map(self, node: Syntax, name: str, marks: str) -> NameProblem:
+        """`∇f(x)` of something else than a function of a whole value."""
+        word = marks.strip(maps.PRIME)
+        known = self.declared.get(name)
+        help = f"declare it: `--let '{name}: scalar of vector(n)'`"
+        if known is not None and known.role != "variable":
+            help = f"the derivative of a function of one number is `{name}'(x)`"
+        return NameProblem(
+            f"`{word}` stands before an unknown function of a whole vector or matrix only",
+            (Mark(node.start, node.start + len(word), "not before this function"),),
+            help,
+            self.text,
+        )
 
     def size_of(self, node: Syntax, name: str) -> Shape:
         """len(x), rows(X), cols(X)."""
@@ -1177,7 +1287,8 @@ class Inference:
 
     def count_arguments(self, node: Syntax, name: str, count: int) -> None:
         if len(node.args) != count:
-            arguments = ", ".join("xyz"[:count])
+            sizes = signature(BY_NAME[name][0].op).sizes if name in SIZED_FUNCTIONS else ()
+            arguments = ", ".join([*"xyz"[: count - len(sizes)], *sizes])
             raise ShapeProblem(
                 f"`{name}` takes {count} argument{'s' if count != 1 else ''}, not {len(node.args)}",
                 (Mark(node.start, node.end),),
@@ -1231,15 +1342,19 @@ def _whole(node: Syntax) -> int | None:
 
 
 def _sized_shape(name: str, dims: list[Dim], node: Syntax, text: str) -> Shape:
-    if name == "eye" and len(dims) == 1:
-        return ex.matrix_shape(dims[0], dims[0])
-    if name != "eye" and len(dims) == 1:
-        return ex.vector_shape(dims[0])
-    if name != "eye" and len(dims) == 2:
-        return ex.matrix_shape(dims[0], dims[1])
-    wanted = "one size" if name == "eye" else "one or two sizes"
+    """The shape of a sized constant."""
+    signatures = _constant_signatures(name)
+    for sig in signatures:
+        if len(sig.sizes) == len(dims):
+            given: dict[Dim, Dim] = dict(zip(sig.sizes, dims, strict=True))
+            rows, cols = (_substituted(d, given) for d in (sig.result.rows, sig.result.cols))
+            return Shape(sig.result.kind, rows, cols)
+    words = " or ".join("one" if len(s.sizes) == 1 else "two" for s in signatures)
     raise ShapeProblem(
-        f"`{name}` takes {wanted}", (Mark(node.start, node.end),), f"write `{name}(n)`", text
+        f"`{name}` takes {words} size{'s' if words != 'one' else ''}",
+        (Mark(node.start, node.end),),
+        f"write `{name}({', '.join(signatures[0].sizes)})`",
+        text,
     )
 
 
@@ -1310,8 +1425,10 @@ def pick(name: str, kinds: list[str], along: int | None = None) -> Function | st
     return None
 
 
-def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) -> Expr:
-    """The value of a named function on expressions whose shapes fit."""
+def apply_function(
+    name: str, args: tuple[Expr, ...], along: int | None = None, sizes: Sequence[Dim] = ()
+) -> Expr:
+    """The value of a named function on expressions whose shapes fit; `sizes` are the arguments that are sizes."""
     if name in ("log", "ln") and args[0].kind == ex.CALL and args[0].op == "det":
         return ex.call("logdet", args[0].args, ex.SCALAR_SHAPE)
     function = pick(name, [a.shape.kind for a in args], along)
@@ -1325,10 +1442,8 @@ def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) 
         return apply_function(function, args)
     if function is None:
         raise InternalError(f"{name} of {', '.join(str(a.shape) for a in args)}")
-    if function.op == "inv":
-        return ex.inverse(args[0])
-    if function.op == "transpose":
-        return ex.transpose(args[0])
+    if function.op in ex.CONSTRUCTORS:
+        return ex.CONSTRUCTORS[function.op](*args)
     sig = signature(function.op)
     if len(sig.parameters) < len(args):
         args = args[: len(sig.parameters)]  # the direction is part of the operation's name
@@ -1336,7 +1451,7 @@ def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) 
         if len(args) == 2 and sig.parameters[0][1].kind == ARRAY:
             args = _broadcast(*args)
         return ex.call(function.op, args, args[-1].shape)
-    dims: dict[Dim, Dim] = {}
+    dims: dict[Dim, Dim] = dict(zip(sig.sizes, sizes, strict=True))
     for argument, (_, shape) in zip(args, sig.parameters, strict=True):
         dims[shape.rows], dims[shape.cols] = argument.shape.rows, argument.shape.cols
     r = sig.result
@@ -1357,15 +1472,6 @@ def _substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
             total = dim_add(total, dim_scale(product, count))
         return total
     return dims.get(dim, dim)
-
-
-def kronecker(a: Expr, b: Expr) -> Expr:
-    """The Kronecker product of any two shapes."""
-    if a.is_scalar or b.is_scalar:
-        return ex.mul(a, b)
-    kind = a.shape.kind if a.shape.kind == b.shape.kind else MATRIX
-    shape = Shape(kind, dim_mul(a.shape.rows, b.shape.rows), dim_mul(a.shape.cols, b.shape.cols))
-    return ex.call("kron", (a, b), shape)
 
 
 def dot_product(a: Expr, b: Expr) -> Expr:
@@ -1421,7 +1527,7 @@ def _read_definition(name: str, body: Parsed) -> tuple[Expr, Expr]:
             body.text,
         )
     for node in body.nodes:
-        if node.kind not in _IN_DEFINITIONS or node.value in (*FILLED, *SIZED_CONSTANTS, "Σ"):
+        if node.kind not in _IN_DEFINITIONS or node.value in (*FILLED, *CONSTANTS, "Σ"):
             raise SyntaxProblem(
                 "a definition is made of numbers, its variable and elementwise functions",
                 (Mark(node.start, node.end, "not elementwise"),),
@@ -1477,7 +1583,7 @@ class Scope(NamedTuple):
     indices: Mapping[str, int | str | None]
     functions: Mapping[str, str]
     constants: Mapping[int, Dim]
-    maps: Mapping[str, Shape] = {}
+    maps: Mapping[str, tuple[str, str, Shape]] = {}  # name, marks and the shape of the value
     ranges: Mapping[int, tuple[Dim, Dim]] = {}
     bound: Mapping[int, tuple[Dim, Dim] | None] = {}
     sizes: Collection[str] = ()
@@ -1504,19 +1610,43 @@ def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[i
     for node in nodes:
         if node.kind in ("all", "rule", "equation", "binding") or id(node) in scope.ranges:
             continue
-        if node.kind == "call" and node.value in SIZED_CONSTANTS:
+        if node.kind == "call" and node.value in CONSTANTS and not _is_function(node, scope):
             done[id(node)] = _sized_constant(node, parsed.text, scope)
+            continue
+        if node.kind == "call" and node.value in SIZED_FUNCTIONS and not _is_function(node, scope):
+            sizes = [_size_in(a, parsed.text, scope) for a in _size_arguments(node)]
+            args = tuple(done[id(a)] for a in node.args[: SIZED_FUNCTIONS[node.value]])
+            done[id(node)] = apply_function(node.value, args, None, sizes)
             continue
         done[id(node)] = _build_node(node, [done.get(id(a), ex.ZERO) for a in node.args], scope)
     return done
 
 
+def _is_function(node: Syntax, scope: Scope) -> bool:
+    """Whether a call is one of a function that the user declared."""
+    return any(node.value in names for names in (scope.functions, scope.definitions, scope.maps))
+
+
+_CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
+    "eye": ex.eye,
+    "commutation": ex.commutation,
+    "duplication": ex.duplication,
+    "elimination": ex.elimination,
+}
+
+
 def _sized_constant(node: Syntax, text: str, scope: Scope) -> Expr:
-    dims = [_dim_in(_dimension(a, text), scope) for a in node.args]
+    dims = [_size_in(a, text, scope) for a in node.args]
+    op = CONSTANTS[str(node.value)].op
+    if op in _CONSTRUCTORS:
+        return _CONSTRUCTORS[op](*dims)
     shape = _sized_shape(str(node.value), dims, node, text)
-    return {"eye": lambda s: ex.eye(s.rows), "ones": ex.ones, "zeros": ex.zeros}[str(node.value)](
-        shape
-    )
+    return ex.ones(shape) if op == "ones" else ex.zeros(shape)
+
+
+def _size_in(node: Syntax, text: str, scope: Scope) -> Dim:
+    """The size that an argument stands for."""
+    return _dim_in(_dimension(node, text, scope.constants), scope)
 
 
 def _dim_in(dim: Dim, scope: Scope) -> Dim:
@@ -1573,7 +1703,7 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if kind == "frobenius":
         return frobenius_product(*args)
     if kind == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if kind == "bars":
         return apply_function("abs" if args[0].is_scalar else "det", (args[0],))
     if kind == "norm":
@@ -1587,13 +1717,16 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
 
 def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     name = str(node.value)
-    stem = name.rstrip("'")
+    stem, marks = maps.split(name)
     if stem in scope.definitions:
         return applied_entrywise(*scope.definitions[stem], args[0])
     if stem in scope.functions:
         return unknown_function(scope.functions[stem], len(name) - len(stem), args[0])
-    if name in scope.maps:
-        return ex.call("map", (args[0],), scope.maps[name], name)
+    if stem in scope.maps:
+        result = maps.applied(*scope.maps[stem], args[0])
+        for _ in marks:
+            result = maps.differentiated(result)
+        return result
     if node.args[0].kind == "binding":
         first, last = scope.ranges[id(node.args[0])]
         return ex.sum_over(str(node.args[0].value), resolve(first), resolve(last), args[1])
@@ -1611,7 +1744,7 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if operator == "dot":
         return dot_product(*args)
     if operator == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if operator == "outer":
         return ex.mul(args[0], ex.transpose(args[1]))
     if operator == "square":
@@ -1684,7 +1817,7 @@ def _find_kinds(parsed: Parsed, declared: Mapping[str, Declared]) -> Inference:
         kinds = attempts.pop()
         tried += 1
         for d in declared.values():
-            for dim in (d.shape.rows, d.shape.cols):
+            for dim in (*d.shape[1:], *(d.argument[1:] if d.argument else ())):
                 if isinstance(dim, DimVar):
                     dim.value = None
         inference = Inference(parsed, declared, kinds)
@@ -1763,8 +1896,7 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         | inference.size_names
     )
     for node in parsed.nodes:
-        if node.kind == "call" and node.value in SIZED_CONSTANTS:
-            taken |= {a for arg in node.args for a in _names_below(arg)}
+        taken |= _size_names(node)
     order = sorted(
         inference.names.values(),
         key=lambda s: s.kind != MATRIX or resolve(s.rows) == resolve(s.cols),
@@ -1791,7 +1923,8 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
     definitions = {
         d.name: _read_definition(*d.definition) for d in declared.values() if d.definition
     }
-    maps = {d.name: _final(d.shape) for d in declared.values() if d.role == "map"}
+    called = {maps.split(str(n.value))[0] for n in parsed.nodes if n.kind == "call"}
+    used = [d for d in declared.values() if d.argument is not None and d.name in called]
     filled = {
         id(n): _final(inference.shapes[id(n)])
         for n in parsed.nodes
@@ -1803,7 +1936,7 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         {},
         functions,
         inference.constants,
-        maps,
+        {d.name: (d.name, "", _final(d.shape)) for d in used},
         inference.ranges,
         inference.bound,
         inference.size_names,
@@ -1815,7 +1948,8 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
     notes = tuple(
         dict.fromkeys([*parsed.notes, *inference.notes, *_entrywise_notes(parsed, inference)])
     )
-    return Typed(result, values, tuple(functions), assumed, notes, parsed.text, tuple(maps.items()))
+    unknown = tuple((d.name, _final(d.shape), _final(d.argument)) for d in used if d.argument)
+    return Typed(result, values, tuple(functions), assumed, notes, parsed.text, unknown)
 
 
 _OF_MATRICES = {
@@ -1846,8 +1980,10 @@ def _final(shape: Shape) -> Shape:
     return Shape(shape.kind, resolve(shape.rows), resolve(shape.cols))
 
 
-def _names_below(node: Syntax) -> list[str]:
-    return [str(n.value) for n in walk(node) if n.kind == "name"]
+def _size_names(node: Syntax) -> set[str]:
+    """The names that stand for sizes in a call."""
+    below = (n for a in _size_arguments(node) for n in _size_nodes(a))
+    return {str(n.value) for n in below if n.kind == "name"}
 
 
 def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from hypothesis import strategies as st
 
 from matgrad import expr as ex
-from matgrad.derive import Derivation, declarations, verify, verify_lines
+from matgrad.derive import Derivation, Options, declarations, verify, verify_lines
 from matgrad.dims import Dim, Poly, dim_add, dim_mul, dim_scale
 from matgrad.errors import CheckFailed, MatgradError, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
@@ -30,7 +30,6 @@ from matgrad.shapes import (
     Typed,
     apply_function,
     declare,
-    kronecker,
     signature,
     unknown_function,
 )
@@ -302,7 +301,7 @@ class Composer:
             first.append(parts[0])
             last.append(parts[1])
         a, b = _block_shape(first[0], first[1]), _block_shape(last[0], last[1])
-        return kronecker(self.make(a, budget), self.make(b, budget))
+        return ex.kron(self.make(a, budget), self.make(b, budget))
 
     def mapped(self, shape: Shape, budget: int) -> Expr:
         """An unknown function of a whole array, where one has this shape (seldom)."""
@@ -311,7 +310,7 @@ class Composer:
             return self.function(shape, budget)
         d = self.pick(fitting)
         assert d.argument is not None
-        return ex.call("map", (self.make(d.argument, budget),), d.shape, d.name)
+        return ex.call("map", (self.make(d.argument, budget),), d.shape, d.name, "")
 
     # functions
 
@@ -480,7 +479,7 @@ def apply(function: Function, args: tuple[Expr, ...]) -> Expr:
     if function.op in operators:
         return operators[function.op](*args)
     if function.op == "kron":
-        return kronecker(*args)
+        return ex.kron(*args)
     name, _, direction = function.op.partition(":")
     if direction.isdigit():
         return apply_function(name, (*args, ex.num(int(direction))), int(direction))
@@ -611,7 +610,9 @@ class Outcome(NamedTuple):
 def examine(found: Problem, definition: bool = False) -> Outcome:
     """Differentiate and hold the result against everything that is promised of it."""
     try:
-        derivation = Derivation(typed(found.expr, found.wrt), found.wrt, "mixed", definition)
+        derivation = Derivation(
+            typed(found.expr, found.wrt), (found.wrt,), Options(definition=definition)
+        )
         verify(derivation)
     except Unsupported as refusal:
         return Outcome("unsupported", refusal.message)

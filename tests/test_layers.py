@@ -20,6 +20,7 @@ ORDER = [
     "errors",
     "dims",
     "expr",
+    "maps",
     "functions",
     "rules",
     "steps",

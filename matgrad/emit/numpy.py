@@ -14,8 +14,8 @@ from matgrad import expr as ex
 from matgrad.dims import Dim, dim_text
 from matgrad.errors import InternalError
 from matgrad.expr import Expr
-from matgrad.functions import TABLE
-from matgrad.shapes import signature
+from matgrad.functions import CONSTANTS, TABLE
+from matgrad.shapes import signature, size_values
 
 MAX_NESTED = 30  # factors of one product in one line of code
 
@@ -124,9 +124,11 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     if e.op == "apply":
         return f"functions[{e.data[1]!r}]({args[0]}, {e.data[2]})"
     if e.op == "map":
+        _, name, marks = e.data
         shape = f"({_size(e.shape.rows)}, {_size(e.shape.cols)})"
         flat = {ex.SCALAR: "[0, 0]", ex.MATRIX: ""}.get(e.shape.kind, ".reshape(-1)")
-        return f"functions[{e.data[1]!r}]({args[0]}, {shape}){flat}"
+        order = f", {len(marks)}" if marks else ""
+        return f"functions[{name!r}]({args[0]}, {shape}{order}){flat}"
     if e.op == "hadamard":
         return "*".join(args)
     if e.op == "kron":
@@ -134,13 +136,17 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     if e.op == "matpow":
         return TABLE["matpow"].numpy.format(X=args[0], k=int(e.args[1].data))
     names = [name for name, _ in signature(e.op).parameters]
-    return TABLE[e.op].numpy.format(**dict(zip(names, args, strict=True)))
+    sizes = {name: _size(dim) for name, dim in size_values(e).items()}
+    return TABLE[e.op].numpy.format(**dict(zip(names, args, strict=True)), **sizes)
 
 
 def _index(i: int | str, indices: Mapping[str, str]) -> str:
     if isinstance(i, int):
         return str(i - 1)
     return f"{indices[i]} - 1" if i in indices else f"sizes[{'#' + i!r}] - 1"
+
+
+_CODE = {constant.op: constant.numpy for constant in CONSTANTS.values()}
 
 
 def _constant(e: Expr, indices: Mapping[str, str]) -> str:
@@ -152,12 +158,11 @@ def _constant(e: Expr, indices: Mapping[str, str]) -> str:
         name = e.data[1]
         return f"float({indices[name]})" if name in indices else f"float(sizes[{'#' + name!r}])"
     rows, cols = _size(e.shape.rows), _size(e.shape.cols)
-    if e.op == "eye":
-        return f"np.eye({rows})"
     if e.op == "basis":
         return f"np.eye({rows})[{_index(e.data[1], indices)}]"
     shape = {ex.VECTOR: rows, ex.ROW: cols}.get(e.shape.kind, f"({rows}, {cols})")
-    return f"np.{e.op}({shape})"
+    sizes = dict(zip("mn" if len(e.data) > 2 else "n", map(_size, e.data[1:]), strict=False))
+    return _CODE[e.op].format(**{"n": rows, "shape": shape, **sizes})
 
 
 def _product(e: Expr, args: list[str]) -> str:
@@ -245,10 +250,10 @@ def compiled(roots: list[Expr], inputs: list[Expr]) -> Callable[..., list[Any]]:
         import scipy.special
 
         namespace["special"] = scipy.special
-    if " linalg." in source or "(linalg." in source:
-        import scipy.linalg
+    if "support." in source:
+        from matgrad.emit import support
 
-        namespace["linalg"] = scipy.linalg
+        namespace["support"] = support
     exec(
         compile(source, "<matgrad>", "exec"), namespace
     )  # source made from tables and generated names only
