@@ -393,25 +393,32 @@ def _error_at(
         return None
     if not np.all(np.isfinite(claimed)):
         return float("nan")
+
+    def noisy(error: float) -> bool:
+        """Whether an error is the noise of the differences: what other steps do not say again."""
+        if error <= TOLERANCE * scale:
+            return False
+        again = finite_difference(point, moving, value_of, motions, kind, stretch=1.7)
+        return again is None or not (
+            float(np.max(np.abs(again[0] - expected), initial=0)) < 0.2 * error
+        )
+
     if start.ndim == 0:
-        return float(np.max(np.abs(claimed[..., None] - expected), initial=0)) / scale
+        error = float(np.max(np.abs(claimed[..., None] - expected), initial=0))
+        return None if noisy(error) else error / scale
     if cookbook and kind == "symmetric" and base.ndim:
         along = claimed  # one column for each entry on and below the diagonal, by columns
     elif base.ndim:
         entries = not kind or (cookbook and kind == "skew")
-        along = claimed[:, places] if entries else claimed @ _columns(motions)
+        along = claimed[:, places] if entries else claimed @ _columns(motions, start.size)
     elif kind and not cookbook:
         along = np.array([np.sum(claimed * e) for e in motions])
     else:
         along = claimed.T.reshape(-1)[places]
     error = float(np.max(np.abs(along - expected), initial=0))
-    if error > TOLERANCE * scale:
-        again = finite_difference(point, moving, value_of, motions, kind, stretch=1.7)
-        if again is None or not float(np.max(np.abs(again[0] - expected), initial=0)) < 0.2 * error:
-            return None  # what other steps do not say again is noise of the differences
     if kind and not (cookbook and base.ndim):
         error = max(error, _outside(claimed, start, kind, cookbook))
-    return error / scale
+    return None if noisy(error) else error / scale
 
 
 def _error_along(
@@ -447,10 +454,12 @@ def _scale(expected: Any, base: Any) -> float:
     )
 
 
-def _columns(motions: list[Any]) -> Any:
+def _columns(motions: list[Any], size: int) -> Any:
     """vec of each motion, as the columns of a matrix."""
     import numpy as np
 
+    if not motions:
+        return np.zeros((size, 0))
     return np.stack([e.T.reshape(-1) for e in motions], axis=-1)
 
 
@@ -540,6 +549,7 @@ def finite_difference(
     values = list(point.values)
     columns = []
     uncertainty = 0.0
+    steps = [stretch * h for h in (4e-3, 2e-3, 1e-3)]
 
     def at(motion: Any, h: float) -> Any:
         values[moving] = _moved(start, motion, h, kind)
@@ -548,7 +558,6 @@ def finite_difference(
 
     for motion in motions:
         try:
-            steps = [stretch * h for h in (4e-3, 2e-3, 1e-3)]
             differences = [(at(motion, h) - at(motion, -h)) / (2 * h) for h in steps]
         except (np.linalg.LinAlgError, IndexError):
             return None

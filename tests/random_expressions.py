@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from matgrad import expr as ex
 from matgrad.derive import Derivation, Options, declarations, verify, verify_lines
-from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_mul, dim_scale
+from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_mul
 from matgrad.errors import CheckFailed, MatgradError, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import TABLE, Function
