@@ -53,6 +53,8 @@ def is_entrywise(e: Expr) -> bool:
         return False
     if e.op == "map":
         return False
+    if e.op == "kron":  # of two columns or two rows, the transpose goes to both
+        return e.shape.kind in (ex.VECTOR, ex.ROW)
     return e.op in ("hadamard", "epow", "apply") or signature(e.op).result.kind == "array"
 
 
@@ -101,7 +103,7 @@ def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
 
 def _with_args(node: Expr, args: tuple[Expr, ...]) -> Expr:
     """The node of an operation that keeps the shape of its first array, with other arguments."""
-    if node.kind == ex.ADD or node.op in ("inv", "matpow", "hadamard", "epow"):
+    if node.kind == ex.ADD or node.op in ("inv", "matpow", "hadamard", "epow", "kron"):
         return ex.rebuild(node, args)
     shape = next((a.shape for a in args if not a.is_scalar), ex.SCALAR_SHAPE)
     return ex.make(ex.CALL, node.data, args, shape)

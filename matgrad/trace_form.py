@@ -79,6 +79,11 @@ def variable_of(leaf: Expr) -> Expr | None:
     return leaf.args[0] if leaf.kind == ex.DIFF else None
 
 
+def _is_leaf(e: Expr) -> bool:
+    """Whether e is dx, or the transpose of a row dx."""
+    return e.kind == ex.DIFF or (e.op == "transpose" and e.args[0].kind == ex.DIFF)
+
+
 def _moves_scalar(term: Expr, recorder: Recorder) -> bool:
     """Whether what moves in a term is a number dt."""
     if len({v.is_scalar for v in recorder.wrt}) == 1:
@@ -147,7 +152,7 @@ def _dot_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
     kind = link.shape.kind
     if kind == ex.VECTOR:
         y = ex.mul(*chain[:at])
-        if link.kind == ex.DIFF:
+        if link.shape.kind == ex.VECTOR and _is_leaf(link):
             return term
         if link.kind == ex.CALL and link.op == "hadamard":
             ordered = _commuted(term, link, recorder)
@@ -363,6 +368,9 @@ def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
         after = recorder.run("transposes", term, link)
         if after is not term:
             return after
+        for row in ex.postorder(link):  # X[i,:] is (Xᵀ e_i)ᵀ, which can be turned
+            if row.kind == ex.INDEX and row.shape.kind == ex.ROW:
+                return recorder.apply("matrix-row", term, X=row.args[0], i=row.data[0])
     if link.kind == ex.STACK:
         if _factors_out(link, recorder):
             return _stack_factor(term, link, recorder)
@@ -556,7 +564,7 @@ def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
             return _push(result, recorder)
         return _link_step(term, link, recorder)
     if kind == ex.VECTOR:
-        if link.kind == ex.DIFF:
+        if _is_leaf(link):
             return term
         if link.kind == ex.CALL and link.op == "hadamard":
             ordered = _commuted(term, link, recorder)
