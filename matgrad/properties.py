@@ -14,8 +14,21 @@ from matgrad.shapes import signature
 
 # f(A') = f(A)', and of several arguments f(A', B') = f(A, B)'.
 _OF_TRANSPOSE = frozenset(
-    ["inv", "matpow", "expm", "logm", "sqrtm", "sinm", "cosm", "adj", "pinv"]
-    + ["dexpm", "dlogm", "dsinm", "dcosm"]
+    [
+        "inv",
+        "matpow",
+        "expm",
+        "logm",
+        "sqrtm",
+        "sinm",
+        "cosm",
+        "adj",
+        "pinv",
+        "dexpm",
+        "dlogm",
+        "dsinm",
+        "dcosm",
+    ]
 )
 
 
@@ -92,7 +105,7 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         columns = node.data
         turned = [args[i] for j in range(columns) for i in range(j, len(args), columns)]
         return ex.stack(tuple(turned), len(args) // columns)
-    if node.kind == ex.ADD or node.op in ("diag", "kron"):
+    if node.kind == ex.ADD or node.op in ("diag", "dg", "kron"):
         return ex.rebuild(node, args)
     return ex.transpose(ex.rebuild(node, args) if node.args else node)
 
@@ -293,8 +306,8 @@ def _of_call(e: Expr) -> frozenset[str]:
     if op == "kron":
         return _common(args, _KRON)
     if op == "expm":
-        found = {"spd"} if "symmetric" in first else {"orthogonal"} if "skew" in first else set()
-        return frozenset({"invertible"} | found | (first & _TRIANGLES))
+        becomes = {"symmetric": "spd", "skew": "orthogonal"}
+        return (first & _TRIANGLES) | {"invertible", *(becomes[p] for p in first & becomes.keys())}
     if op in ("logm", "sinm", "cosm"):
         return first & (_TRIANGLES | {"symmetric"})
     if op in _FRECHET:
