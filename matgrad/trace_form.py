@@ -164,7 +164,7 @@ def _dot_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         if link.kind == ex.CALL and link.op == "vec":
             inside = link.args[0]
             if inside.kind == ex.ADD:
-                return recorder.run("distribute", term, inner)
+                return recorder.run("distribute", term, link)
             if _needs_vec(inside, recorder):
                 return _vec_step(term, link, recorder)
         if link.kind == ex.CALL and f"{link.op}-dot" in RULES:
@@ -204,8 +204,11 @@ _IN_TRACE = frozenset(["hadamard", "diag", "transpose"])
 
 def _needs_vec(e: Expr, recorder: Recorder) -> bool:
     """Whether a linear operation has no adjoint identity for traces, so that it is written with vec."""
-    while e.kind == ex.MUL and e.chain:
-        e = e.chain[_moving_link(e.chain, recorder)]
+    while e.kind == ex.MUL:
+        links = [link for link in e.chain if recorder.depends(link)]
+        if not links:
+            return False  # a scalar factor moves
+        e = links[0]
     if e.kind != ex.CALL or e.op in _IN_TRACE:
         return False
     return f"{e.op}-trace" not in RULES and f"{e.op}-product" not in RULES
@@ -409,7 +412,9 @@ def _inside_link(term: Expr, link: Expr, recorder: Recorder) -> Expr:
         if a.kind == ex.MUL and (a.coefficient != 1 or a.scalars):
             return recorder.run("linear-scalar", term, link)
         if a.kind == ex.CALL and a.op == "transpose" and a.args[0].kind != ex.DIFF:
-            return recorder.run("transposes", term, a)
+            after = recorder.run("transposes", term, a)
+            if after is not term:
+                return after
         if _moves_scalar(a, recorder):  # C dt, so that dt comes out
             after = _inside(term, a, recorder)
             if after is not term:
