@@ -321,8 +321,8 @@ def _refuse_large(roots: tuple[Expr, ...], sizes: dict[str, int]) -> None:
 
 
 class Guard:
-    """Says at which points expressions may be compared: where what is inverted is well conditioned, and what is assumed
-    holds."""
+    """Says at which points expressions may be compared: where what is inverted is well conditioned, what is assumed
+    holds, and eigenvalues and singular values that a function picks out stand apart from their neighbours."""
 
     def __init__(
         self,
@@ -330,15 +330,13 @@ class Guard:
         assuming: Sequence[tuple[str, Expr]],
         variables: list[Expr],
     ) -> None:
-        inverted = [
-            e.args[0]
-            for e in ex.postorder(*roots)
-            if e.kind == ex.CALL and e.op == "inv" and not _has_diff(e)
-        ]
-        inverted += [e for name, e in assuming if name == "invertible"]
-        others = [e for name, e in assuming if name != "invertible"]
-        self._count = len(inverted)
-        self._values = compiled([*inverted, *others], variables)
+        wanted = [(name, e) for name, e in assuming if name != "of constant rank"]
+        for e in ex.postorder(*roots):
+            condition = _CONDITIONS.get(e.op) if e.kind == ex.CALL else None
+            if condition is not None and not _has_diff(e):
+                wanted.append((condition, e.args[0]))
+        self._conditions = [condition for condition, _ in wanted]
+        self._values = compiled([e for _, e in wanted], variables)
 
     def allows(self, point: Point) -> bool:
         """Whether the point may be used."""
@@ -346,17 +344,49 @@ class Guard:
 
         try:
             values = self._values(point.values, point.sizes, point.functions)
-            for i, value in enumerate(values):
+            for condition, value in zip(self._conditions, values, strict=True):
                 array = np.asarray(value)
                 if not np.all(np.isfinite(array)):
                     return False
-                if i < self._count and array.ndim == 2 and np.linalg.cond(array) > 1e6:
+                if array.ndim == 2 and not _holds(condition, array):
                     return False
-                if np.max(np.abs(array), initial=0) < 1e-6:
+                if np.max(np.abs(array), initial=0) < 1e-6 and condition in _NOT_ZERO:
                     return False
         except (np.linalg.LinAlgError, IndexError):
             return False
         return True
+
+
+# What must hold of the argument of a function where derivatives are compared.
+_CONDITIONS = {
+    "inv": "invertible",
+    "eigmax": "eigenvalues apart",
+    "eigmin": "eigenvalues apart",
+    "eigvecmax": "eigenvalues apart",
+    "eigvecmin": "eigenvalues apart",
+    "specnorm": "largest singular value apart",
+    "lsv": "largest singular value apart",
+    "rsv": "largest singular value apart",
+    "nucnorm": "of full rank",
+    "polar": "of full rank",
+}
+_NOT_ZERO = frozenset(["invertible", "nonzero", "of full rank", "largest singular value apart"])
+
+
+def _holds(condition: str, array: Any) -> bool:
+    """Whether a matrix has a property clearly enough for differences to be taken there."""
+    import numpy as np
+
+    if condition == "invertible":
+        return bool(np.linalg.cond(array) <= 1e6)
+    if condition == "eigenvalues apart":
+        found = np.linalg.eigvalsh((array + array.T) / 2)
+        return bool(np.all(np.diff(found) > 1e-3 * np.max(np.abs(found), initial=0)))
+    if condition in ("of full rank", "largest singular value apart"):
+        found = np.linalg.svd(array, compute_uv=False)
+        gap = found[-1] if condition == "of full rank" else found[0] - found[1:2].sum()
+        return bool(gap > 1e-3 * found[0])
+    return True
 
 
 def _values(point: Point, *programs: Any) -> list[Any] | None:
