@@ -129,9 +129,9 @@ def read_text(text: str) -> str:
         ) from None
 
 
-def read_declarations(let: tuple[str, ...], let_file: str | None) -> list[str]:
-    """The declarations of --let and --let-file."""
-    found = list(let)
+def read_declarations(let_file: str | None) -> list[str]:
+    """The declarations of --let-file."""
+    found: list[str] = []
     if let_file is not None:
         try:
             with open(let_file, encoding="utf-8") as file:
@@ -339,7 +339,7 @@ def diff(
     timeout: float,
     output: str | None,
 ) -> None:
-    """The derivative of EXPR, step by step. EXPR of - reads standard input.
+    """The derivative of EXPR, step by step. EXPR of - reads standard input, all of it as one expression.
 
     \b
     matgrad diff "tr(X*B*X')" --wrt X
@@ -358,12 +358,13 @@ def diff(
             derivation = derive(
                 read_text(expression),
                 wrt[0] if wrt else None,
-                read_declarations(let, let_file),
+                let,
                 layout,
                 order,
                 check,
                 seed,
                 from_definition,
+                background=read_declarations(let_file),
             )
             text = _formatted(derivation, to, quiet, steps, check, seed)
         show(text, output)

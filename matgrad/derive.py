@@ -9,8 +9,9 @@ from matgrad import expr as ex
 from matgrad.differential import expand, expand_by_definition
 from matgrad.errors import CheckFailed, LimitProblem, NameProblem, Unsupported, UsageError
 from matgrad.expr import Expr
+from matgrad.properties import taken_for_granted
 from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
-from matgrad.shapes import Declared, Typed, declare, read
+from matgrad.shapes import Declared, Typed, declare, read, unused_note
 from matgrad.simplify import simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, Check, Line, Step
 from matgrad.trace_form import LAYOUTS, collect, derivative_shape, trace_form
@@ -56,8 +57,9 @@ class Derivation:
 
     @property
     def assumptions(self) -> list[tuple[str, Expr]]:
-        """The properties that a step assumed because they could not be proved."""
-        return list(dict.fromkeys(a for s in self.steps for a in s.assuming))
+        """The properties that a function of the expression or a step assumed because they could not be proved."""
+        found = [*taken_for_granted(self.expression), *(a for s in self.steps for a in s.assuming)]
+        return list(dict.fromkeys(found))
 
     def lines(self, full: bool = False) -> list[Line]:
         """The displayed lines, from dy to the derivative; none for an expression of over MAX_SHOWN symbols."""
@@ -156,11 +158,12 @@ def diff(
     check: bool = True,
     seed: int = 0,
     from_definition: bool = False,
+    background: str | list[str] | tuple[str, ...] = (),
 ) -> Derivation:
     """The derivative of an expression, step by step, numerically checked.
 
     `text` is an expression of the language, `wrt` the name of a variable (optional when there is only one), `let`
-    declarations such as `"S: symmetric(n)"`. Raises MatgradError: SyntaxProblem, NameProblem and ShapeProblem for the
+    declarations such as `"S: symmetric(n)"`, `background` more of them, which the expression need not use. Raises MatgradError: SyntaxProblem, NameProblem and ShapeProblem for the
     input, Unsupported where there is no closed form yet, CheckFailed if the answer fails its own numeric check.
     """
     if layout not in LAYOUTS:
@@ -171,8 +174,11 @@ def diff(
         raise UsageError("the order of a derivative is a whole number, 1 or more")
     if seed < 0:
         raise UsageError("a seed is 0 or more")
-    declared = declarations(let)
+    declared = declarations([*_texts(let), *_texts(background)])
     typed = read(text, declared)
+    here = declarations(let)
+    unused = tuple(unused_note(name, typed) for name in typed.unused if name in here)
+    typed = typed._replace(notes=(*typed.notes, *unused))
     variable = find_variable(typed, wrt)
     inner: Derivation | None = None
     for _ in range(order - 1):
@@ -186,10 +192,14 @@ def diff(
     return derivation
 
 
+def _texts(let: str | list[str] | tuple[str, ...]) -> list[str]:
+    return [let] if isinstance(let, str) else list(let)
+
+
 def declarations(let: str | list[str] | tuple[str, ...]) -> dict[str, Declared]:
     """The declarations of several `--let` texts, by name."""
     declared: dict[str, Declared] = {}
-    for text in [let] if isinstance(let, str) else let:
+    for text in _texts(let):
         d = declare(text)
         if d.name in declared:
             raise NameProblem(
@@ -201,9 +211,9 @@ def declarations(let: str | list[str] | tuple[str, ...]) -> dict[str, Declared]:
 
 def find_variable(typed: Typed, wrt: str | None) -> Expr:
     """The variable to differentiate by."""
-    from matgrad.parse import canonical_name
+    from matgrad.parse import read_name
 
-    names = list(typed.variables)
+    names = [n for n, v in typed.variables.items() if "integer" not in v.data[1]]
     if wrt is None:
         if len(names) == 1:
             return typed.variables[names[0]]
@@ -214,10 +224,12 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
         raise UsageError(
             f"which variable? The expression has {', '.join(names)}", help=f"add `--wrt {names[0]}`"
         )
-    name = canonical_name(wrt.strip())
+    name = read_name(wrt)
     if not name:
         raise NameProblem("`--wrt` names no variable", help="write `--wrt X`")
-    if name not in typed.variables:
+    if name in typed.variables and name not in names:
+        raise Unsupported(f"`{name}` is an integer: there is no derivative by it")
+    if name not in names:
         known = f"it has {', '.join(names)}" if names else "it has no variables"
         raise NameProblem(f"the variable `{wrt}` is not in the expression", help=known)
     return typed.variables[name]

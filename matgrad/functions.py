@@ -795,7 +795,7 @@ _HIGHAM = "Higham, Functions of Matrices (2008)"
 _VECTOR_FUNCTIONS = (
     _plain(
         "polygamma",
-        "k: scalar, x: array -> array",
+        "k: whole, x: array -> array",
         "special.polygamma(int({k}), {x})",
         "The k-th derivative of the digamma function, of each entry.",
         "\\psi^{(<k>)}(<x>)",
@@ -1066,7 +1066,7 @@ _MATRIX_FUNCTIONS = (
     ),
     _plain(
         "eigmax",
-        "X: matrix(n, n) -> scalar",
+        "X: symmetric(n) -> scalar",
         "np.linalg.eigvalsh({X})[-1]",
         "The largest eigenvalue of a symmetric matrix.",
         "\\lambda_{\\max}(<X>)",
@@ -1076,7 +1076,7 @@ _MATRIX_FUNCTIONS = (
     ),
     _plain(
         "eigmin",
-        "X: matrix(n, n) -> scalar",
+        "X: symmetric(n) -> scalar",
         "np.linalg.eigvalsh({X})[0]",
         "The smallest eigenvalue of a symmetric matrix.",
         "\\lambda_{\\min}(<X>)",
@@ -1136,7 +1136,7 @@ _MATRIX_FUNCTIONS = (
     _plain("cosm", _SQUARE, "linalg.cosm({X})", "The matrix cosine.", "", _HIGHAM, "tr(cosm(X))"),
     _plain(
         "chol",
-        _SQUARE,
+        "X: spd(n) -> matrix(n, n)",
         "np.linalg.cholesky({X})",
         "The lower Cholesky factor L of X = L L'.",
         "",

@@ -15,6 +15,8 @@ from matgrad.errors import (
 )
 from matgrad.expr import Expr
 from matgrad.functions import BY_NAME, DIRECTIONS, NEED_DIRECTION, TABLE
+from matgrad.parse import read_name
+from matgrad.properties import taken_for_granted
 from matgrad.render.text import render
 from matgrad.shapes import Typed, declare, read, signature
 
@@ -309,7 +311,7 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ('μ + x', '', 'μ + x', 'vector(n)', 'μ: vector(n); x: vector(n)', ()),
     ('sum(i=1:n, x[i]^2)', '', 'sum(i=1:n, x[i]^2)', 'scalar', 'x: vector(n)', ()),
     ('sum(i=1:3, x[i])', '', 'sum(i=1:3, x[i])', 'scalar', 'x: vector(3)', ()),
-    ('sum(i=1:n, a^i)', '', 'sum(i=1:n, a^i)', 'scalar', 'a: scalar', ()),
+    ('sum(i=1:n, a^i)', '', 'sum(i=1:n, a^i)', 'scalar', 'a: scalar; n: scalar', ()),
     ('sum(i=1:n, i*x[i])', '', 'sum(i=1:n, i x[i])', 'scalar', 'x: vector(n)', ()),
     ('sum(i=2:5, x[i])', 'x: vector(5)', 'sum(i=2:5, x[i])', 'scalar', '', ()),
     ('Σ(i=1:n, sum(j=1:m, X[i,j]))', '', 'sum(i=1:n, sum(j=1:m, X[i,j]))', 'scalar', 'X: matrix(n, m)', ()),
@@ -358,7 +360,6 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ('matrix(2)*x', '', '2 ones(m, n) x', 'vector(m)', 'x: vector(n)', ()),
     ('A·x', '', 'A x', 'vector(m)', 'A: matrix(m, n); x: vector(n)', ()),
     ('outer(x, y)', '', "x y'", 'matrix(n, m)', 'x: vector(n); y: vector(m)', ()),
-    ('1:n', '', 'n', 'scalar', 'n: scalar', ()),
     ('eye(n)', '', 'I', 'matrix(n, n)', '', ()),
     ("ones(n)'x", '', "ones(n)' x", 'scalar', 'x: vector(n)', ()),
     ('ones(2*n)', '', 'ones(2*n)', 'vector(2*n)', '', ()),
@@ -382,7 +383,7 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ("x'S x", 'S: spd', "x' S x", 'scalar', 'x: vector(n)', ()),
     ('gamma(x)', '', 'gamma(x)', 'vector(n)', 'x: vector(n)', ()),
     ('gamma', '', 'γ', 'scalar', 'γ: scalar', ()),
-    ('gamma x', 'x: vector', 'gamma(x)', 'vector(n)', '', ()),
+    ('gamma x', 'x: vector', 'γ x', 'vector(n)', 'γ: scalar', ('`gamma` is read as the letter γ; the function is `gamma(...)`',)),
     ("beta'x", '', "β' x", 'scalar', 'β: vector(n); x: vector(n)', ()),
     ("x.^2'", '', "(x.^2)'", 'row(n)', 'x: vector(n)', ()),
     ('||A*x-b||^2', '', 'norm2(A x - b)^2', 'scalar', 'A: matrix(m, n); x: vector(n); b: vector(m)', ()),
@@ -555,7 +556,7 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
      'write a whole number, or `.^` for powers of the entries'),
     (ShapeProblem, 'A^B', 'A: matrix(n, n)',
      'an exponent is a scalar', ['B'],
-     '`B` is a matrix; for entry-by-entry powers write `.^`'),
+     '`B` is a matrix; for entry-by-entry powers write `.^`; if `B` is a number, declare it: `--let \'B: integer\'`'),
     (ShapeProblem, 'a^x', 'x: vector(n)',
      'an exponent is a scalar', ['x'],
      '`x` is a vector(n); for entry-by-entry powers write `.^`'),
@@ -687,10 +688,10 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
      ''),
     (ShapeProblem, 'A:B', 'A: matrix(2, 3); B: matrix(3, 2)',
      '`:` is the Frobenius product of two matrices of one shape', ['A', 'B'],
-     'a range such as `1:n` stands in `sum(i=1:n, ...)` only'),
+     "`A` is a matrix(2, 3) and `B` is a matrix(3, 2); did you mean `B'` instead of `B`?"),
     (ShapeProblem, 'A:x', 'A: matrix(2, 3); x: vector(2)',
      '`:` is the Frobenius product of two matrices of one shape', ['A', 'x'],
-     'a range such as `1:n` stands in `sum(i=1:n, ...)` only'),
+     '`A` is a matrix(2, 3) and `x` is a vector(2); for the same in each column write `x*ones(n)\'` for `x`'),
     (ShapeProblem, 'kron(A, B, C)', '',
      '`kron` takes 2 arguments, not 3', ['kron(A, B, C)'],
      'write `kron(x, y)`'),
@@ -700,9 +701,12 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
     (SyntaxProblem, 'prod(i=1:n, x[i])', '',
      'a range stands in a sum only', ['prod(i=1:n, x[i])'],
      'write `sum(i=1:n, x[i]^2)`'),
-    (ShapeProblem, 'sum(1:n, x)', '',
-     '`:` is the Frobenius product of two matrices of one shape', ['1', 'n'],
-     'a range such as `1:n` stands in `sum(i=1:n, ...)` only'),
+    (SyntaxProblem, 'sum(1:n, x)', '',
+     'a range stands in a sum only', ['1:n'],
+     'write `sum(i=1:n, x[i]^2)`'),
+    (SyntaxProblem, '1:n', '',
+     'a range stands in a sum only', ['1:n'],
+     'write `sum(i=1:n, x[i]^2)`'),
     (SyntaxProblem, 'sum(i=n, x[i])', '',
      'a range has the form `1:n`', ['n'],
      'write `sum(i=1:n, ...)`'),
@@ -729,13 +733,13 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
      'indices go from 1 to 3'),
     (ShapeProblem, "e_0'x", 'x: vector(3)',
      'there is no entry 0', ['e_0'],
-     'indices go from 1 to 3'),
+     'indices go from 1: the first basis vector is `e_1`'),
     (ShapeProblem, 'n*m', '',
      'two column vectors cannot be multiplied', ['n', 'm'],
      "write `n'*m` (dot product), `n*m'` (outer product) or `n.*m` (entry by entry); for numbers declare `--let 'n: scalar'`"),
     (SyntaxProblem, "ln det X'X", '',
-     'it is not clear where the argument of `ln` ends', ["ln det X'X"],
-     "write `ln(det X' X)` or `ln(det X')*X`"),
+     'it is not clear where the argument of `det` ends', ["det X'X"],
+     "write `ln det(X' X)` or `(ln det(X'))*X`"),
     (NameProblem, 'f x', 'f: elementwise; x: vector(n)',
      '`f` is a function; it stands here without its argument', ['f'],
      'write `f(x)`'),
@@ -759,6 +763,258 @@ def test_errors(
     assert problem.message == message
     assert underlined(problem, text) == marked
     assert problem.help == help
+
+
+# --- whole numbers: powers of matrices, ranges, entries ---------------------------------------------------------------
+
+K = "X: matrix(n, n); B: matrix(n, n); k: integer; x: vector(n)"
+
+
+@pytest.mark.parametrize(
+    "text, same",
+    [
+        ("X^-k", "inv(X^k)"),
+        ("X^(-k)", "inv(X^k)"),
+        ("X**k", "X^k"),
+        ("X^{k}", "X^k"),
+        ("(X^k)^2", "X^(2*k)"),
+        ("(X^2)^k", "X^(2*k)"),
+        ("inv(X)^k", "X^-k"),
+        ("(X^k)^-1", "X^-k"),
+        ("X^(-2*k)", "inv(X^(2*k))"),
+        ("X^-(k - 1)", "inv(X^(k - 1))"),
+        ("I^k + X", "I + X"),
+        ("X^len(x)", "X^n"),
+        ("X^rows(X)", "X^n"),
+        ("X^-0", "eye(n)"),
+    ],
+)
+def test_powers_of_matrices(text: str, same: str) -> None:
+    assert node(text, K) is node(same, K)
+
+
+@pytest.mark.parametrize(
+    "text, let, integers",
+    [
+        ("tr(X^k)", "", ["k"]),
+        ("tr(X^p)", "", ["p"]),
+        ("tr(X^(k - 1))", "", ["k"]),
+        ("tr(X^(2 k + p))", "", ["k", "p"]),
+        ("k*tr(X^k)", "", ["k"]),
+        ("sum(r=0:k-1, X^r*B*X^(k-1-r))", "", ["k"]),
+        ("sum(i=1:n, a^i)", "", ["n"]),
+        ("sum(i=1:n, x[i])", "", []),
+        ("tr(X^n)", "X: matrix(n, n)", []),
+        ("sum(i=1:n, X^i)", "X: matrix(n, n)", []),
+        ("X.^k", "", []),
+    ],
+)
+def test_integers_are_inferred(text: str, let: str, integers: list[str]) -> None:
+    found = parsed(text, let)
+    assert [n for n, v in found.variables.items() if "integer" in v.data[1]] == integers
+    assert set(integers) <= set(found.assumed)
+
+
+@pytest.mark.parametrize(
+    "text, let",
+    [
+        ("tr(X^k)", ""), ("X^-k", ""), ("X^-(k - 1)", ""), ("X^(2 k)'", ""), ("X^(-1 - k)", ""),
+        ("inv(X^T)", "X: matrix(n, n); T: integer"), ("X^(T)", "X: matrix(n, n); T: integer"),
+        ("X^-(T)", "X: matrix(n, n); T: integer"), ("X^(k + p) x", ""),
+        ("sum(r=0:k-1, X^r*B*X^(k-1-r))", ""), ("sum(i=1:n, sum(j=1:i, x[j]))", ""),
+        ("sum(i=-2:2, a^i)", ""), ("sum(i=1:2*n-1, a^i)", ""), ("ones(n - 1)", ""),
+        ("X^k + sum(i=1:k, X^i)", ""), ("sum(i=1:n-1, x[i])", "x: vector(n)"),
+    ],
+)  # fmt: skip
+def test_whole_numbers_are_read_back(text: str, let: str) -> None:
+    typed = parsed(text, let)
+    kinds = [f"{n}: integer" for n, v in typed.variables.items() if "integer" in v.data[1]]
+    shapes = [f"{n}: {v.shape}" for n, v in typed.variables.items() if "integer" not in v.data[1]]
+    for style in ("matgrad", "ascii", "unicode"):
+        assert node(render(typed.expr, style), "; ".join(kinds + shapes)) is typed.expr
+    assert render(typed.expr, "latex")
+
+
+WHOLE_ERRORS: list[tuple[str, str, str, list[str], str]] = [
+    ("X^k", "X: matrix(n, n); k: scalar", "the power of a matrix is a whole number", ["k"],
+     "declare it: `--let 'k: integer'`, or `.^` for powers of the entries"),
+    ("X^0.5", "", "the power of a matrix is a whole number", ["0.5"],
+     "write a whole number, or `.^` for powers of the entries"),
+    ("X^(k/2)", "", "the power of a matrix is a whole number", ["(k/2)"],
+     "write a whole number, or `.^` for powers of the entries"),
+    ("X^k", "X: matrix(2, 3)", "only a square matrix has powers", ["X"], "`X` is a matrix(2, 3)"),
+    ("X^N", "", "an exponent is a scalar", ["N"],
+     "`N` is a matrix; for entry-by-entry powers write `.^`; if `N` is a number, declare it: `--let 'N: integer'`"),
+    ("sum(i=1:5, x[i])", "x: vector(3)", "there is no entry 5", ["i=1:5", "i"], "indices go from 1 to 3"),
+    ("sum(i=1:n+1, x[i])", "x: vector(n)", "there is no entry n + 1", ["i=1:n+1", "i"], "indices go from 1 to n"),
+    ("sum(i=0:n, x[i])", "", "there is no entry 0", ["i=0:n", "i"], "indices go from 1 to n"),
+    ("sum(i=0:2, X[1,i])", "X: matrix(2, 3)", "there is no entry 0", ["i=0:2", "i"], "indices go from 1 to 3"),
+    ("sum(i=1:3, sum(j=1:i, x[j]))", "x: vector(2)", "there is no entry 3", ["j=1:i", "j"], "indices go from 1 to 2"),
+    ("sum(i=3:1, x[i])", "", "there is no number from 3 up to 1", ["3:1"],
+     "write the smaller number first: `i=1:3`"),
+    ("sum(i=1:c, x[i])", "c: scalar", "`c` is not an integer", ["c"], "declare it: `--let 'c: integer'`"),
+    ("sum(i=1:x', a^i)", "", "a bound of an index is made of whole numbers and names", ["x'"],
+     "write, for example, `sum(i=1:n, ...)` or `sum(i=0:k-1, ...)`"),
+    ("x[4] + sum(x.*y)", "y: vector(3)", "there is no entry 4", ["4", "x"], "indices go from 1 to 3"),
+    ("x[0]", "", "an index is a whole number from 1, or a name", ["0"], "the first entry is `x[1]`"),
+    ("e_0'x", "", "there is no entry 0", ["e_0"], "indices go from 1: the first basis vector is `e_1`"),
+    ("ones(1 - 1)", "", "a size is a positive whole number or a name", ["1 - 1"],
+     "write, for example, `vector(3)` or `matrix(m, n)`"),
+    ("polygamma(x, 1)", "", "the first argument of `polygamma` is a whole number", ["x"],
+     "did you mean `polygamma(1, x)`?"),
+    ("polygamma(a, x)", "", "the first argument of `polygamma` is a whole number", ["a"],
+     "write, for example, `polygamma(1, x)`"),
+    ("polygamma(-1, x)", "", "the first argument of `polygamma` is a whole number", ["-1"],
+     "write, for example, `polygamma(1, x)`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, let, message, marked, help", WHOLE_ERRORS)
+def test_errors_of_whole_numbers(
+    text: str, let: str, message: str, marked: list[str], help: str
+) -> None:
+    problem = failure(MatgradError, text, let)
+    assert (problem.message, underlined(problem, text), problem.help) == (message, marked, help)
+
+
+# --- sizes that agree part by part, sizes of 1 ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text, let, shapes, noted",
+    [
+        ("tr([A, B; C, D])", "", "A: matrix(m, m); B: matrix(m, n); C: matrix(n, m); D: matrix(n, n)", True),
+        ("det([A, B; C, D])", "", "A: matrix(m, m); B: matrix(m, n); C: matrix(n, m); D: matrix(n, n)", True),
+        ("inv([A,B;C,D])", "", "A: matrix(m, m); B: matrix(m, n); C: matrix(n, m); D: matrix(n, n)", True),
+        ("det([A, B; C, D])", "B: matrix(p, k)", "A: matrix(p, p); B: matrix(p, k); C: matrix(k, p); D: matrix(k, k)", True),
+        ("det([A, B; B', D])", "", "A: matrix(m, m); B: matrix(m, n); D: matrix(n, n)", False),
+        ("tr([A, B; C, D])", "A: matrix(2, 3)", "A: matrix(2, 3); B: matrix(2, n); C: matrix(n + 1, 3); D: matrix(n + 1, n)", False),
+        ("tr([c, x'; y, A])", "", "c: scalar; x: vector(n); y: vector(n); A: matrix(n, n)", False),
+        ("[x; y]'*[u; v]", "", "x: vector(n); y: vector(m); u: vector(n); v: vector(m)", True),
+        ("[A,B;C,D]*[x;y]", "", "A: matrix(m, n); B: matrix(m, p); C: matrix(k, n); D: matrix(k, p); x: vector(n); y: vector(p)", True),
+        ("vec(X)'*vec(A)", "", "X: matrix(m, n); A: matrix(m, n)", True),
+        ("vec(X)'*vec(A)", "X: matrix(p, k)", "X: matrix(p, k); A: matrix(p, k)", True),
+        ("vec(X) + vec(A)", "A: matrix(p, k)", "X: matrix(p, k); A: matrix(p, k)", True),
+        ("vech(X)'*vech(A)", "", "X: matrix(n, n); A: matrix(n, n)", True),
+        ("tr(kron(A, B))", "", "A: matrix(n, n); B: matrix(m, m)", True),
+        # vec(B X A') = (A ⊗ B) vec(X)
+        ("kron(A, B)*vec(X) - vec(B*X*A')", "", "A: matrix(m, n); B: matrix(p, k); X: matrix(k, n)", True),
+        ("x'A x", "x: vector(1)", "x: vector(1); A: matrix(1, 1)", False),
+        ("x'x", "x: vector(1)", "x: vector(1)", False),
+        ("A x", "A: matrix(1, n)", "A: matrix(1, n); x: vector(n)", False),
+        ("A B", "A: matrix(m, 1)", "A: matrix(m, 1); B: matrix(1, n)", False),
+        ("x*A", "x: vector(m); A: matrix(1, n)", "x: vector(m); A: matrix(1, n)", False),
+    ],
+)  # fmt: skip
+def test_sizes(text: str, let: str, shapes: str, noted: bool) -> None:
+    found = parsed(text, let)
+    assert "; ".join(f"{name}: {v.shape}" for name, v in found.variables.items()) == shapes
+    assert any("part by part" in note for note in found.notes) == noted
+
+
+@pytest.mark.parametrize("let", ["c: vector(1)", "c: matrix(1, 1)", "c: row(1)"])
+def test_one_entry_is_not_a_scalar(let: str) -> None:
+    """What an expression means for one size it means for each."""
+    assert failure(ShapeProblem, "a/c", f"{let}; a: scalar").message.startswith("`/` divides by a")
+    assert failure(ShapeProblem, "a^c", f"{let}; a: scalar").message == "an exponent is a scalar"
+
+
+@pytest.mark.parametrize("other", ["X", "x", "x'"])
+@pytest.mark.parametrize("op", ["+", "-", ".*"])
+def test_ones_take_the_shape_of_their_neighbour(op: str, other: str) -> None:
+    let = f"{MN}; x: vector(n)"
+    ones = {"X": "ones(m, n)", "x": "ones(n)", "x'": "ones(n)'"}[other]
+    assert node(f"{other} {op} ones", let) is node(f"{other} {op} {ones}", let)
+    assert node(f"ones {op} {other}", let) is node(f"{ones} {op} {other}", let)
+
+
+# --- notes and repairs ------------------------------------------------------------------------------------------------
+
+
+def test_declarations_that_are_not_used() -> None:
+    import matgrad
+
+    def notes(let: list[str], background: str = "") -> list[str]:
+        return matgrad.diff(
+            "x_1'*A*x_1", "x_1", let=let, background=background or (), check=False
+        ).notes
+
+    assert notes(["A: matrix(n, n)"]) == []
+    assert notes(["B: matrix"]) == ["`B` is declared, and the expression has no `B`"]
+    assert notes(["x1: vector"]) == [
+        "`x1` is declared, and the expression has no `x1`; did you mean `x_1`?"
+    ]
+    assert notes(["a: matrix"])[0].endswith("did you mean `A`?")
+    assert notes(["n: integer", "x_1: vector(n)"]) == []
+    assert notes(["f: elementwise"]) == ["`f` is declared, and the expression has no `f`"]
+    assert notes([], "B: matrix") == []
+    assert matgrad.diff("sum(f'(x))", let="f: elementwise", check=False).notes == []
+
+
+def test_e_is_a_name() -> None:
+    note = "`e` is read as a variable; the exponential function is `exp(...)`"
+    assert parsed("e^-t").notes == (note,)
+    assert parsed("e^-t", "e: scalar").notes == ()
+    assert parsed("e*t").notes == ()
+
+
+@pytest.mark.parametrize(
+    "text, message, marked, help",
+    [
+        (r"\sigma(W x)", "`σ` is not a function", [r"\sigma"],
+         "if it is `sigmoid`, declare `--let 'σ(t) = sigmoid(t)'`; for a product write `\\sigma \\cdot (W x)`;"
+         " for an unknown function declare it: `--let 'σ: elementwise'`"),
+        ("a(x+y)", "`a` is not a function", ["a"],
+         "for a product write `a*(x+y)`; for an unknown function declare it: `--let 'a: elementwise'`"),
+        ("tr2(X)", "there is no function `tr2`", ["tr2"], "did you mean `tr(X)^2` or `tr(X^2)`?"),
+        ("tr2(X+A)", "there is no function `tr2`", ["tr2"], "did you mean `tr(X+A)^2` or `tr((X+A)^2)`?"),
+        ("log3(x)", "there is no function `log3`", ["log3"], "did you mean `log`?"),
+        ("tr(I + 1)", "nothing here says how large `I` is", ["I"],
+         "write `eye(n)`; a number beside it does not say"),
+    ],
+)  # fmt: skip
+def test_repairs(text: str, message: str, marked: list[str], help: str) -> None:
+    problem = failure(MatgradError, text)
+    assert (problem.message, underlined(problem, text), problem.help) == (message, marked, help)
+
+
+@pytest.mark.parametrize(
+    "text, let, assumed",
+    [
+        ("eigmax(X)", "", ["symmetric"]),
+        ("eigmin(A B)", "", ["symmetric"]),
+        ("eigmax(A + A')", "", []),
+        ("eigmax(X'X)", "", []),
+        ("eigmax(S)", "S: symmetric", []),
+        ("eigmin(P)", "P: spd", []),
+        ("chol(P)", "P: spd", []),
+        ("sum(chol(X))", "", ["spd"]),
+        ("sum(chol(S))", "S: symmetric", ["spd"]),
+        ("det(X)", "", []),
+    ],
+)
+def test_what_functions_take_for_granted(text: str, let: str, assumed: list[str]) -> None:
+    assert [word for word, _ in taken_for_granted(node(text, let))] == assumed
+
+
+@pytest.mark.parametrize(
+    "latex, name",
+    [
+        (r"\Sigma", "Σ"), ("x_{0}", "x_0"), ("x_0", "x_0"), ("$x_0$", "x_0"), (r"\mathbf{x}", "x"),
+        (r"\hat{\beta}", "β_hat"), (r"\hat\beta_1", "β_hat1"), ("alpha", "α"), (r" \alpha ", "α"),
+        (r"\mathbf W", "W"), (r"W_{\text{in}}", "W_in"),
+    ],
+)  # fmt: skip
+def test_names_in_options(latex: str, name: str) -> None:
+    assert read_name(latex) == name
+    assert declare(f"{latex}: matrix(2, 2)").name == name
+
+
+def test_declarations_in_latex() -> None:
+    sigma = r"\sigma(\tau) = \frac{1}{1 + \exp(-\tau)}"
+    assert node("σ(x)", sigma) is node("1./(1 + exp(-x))")
+    assert declare(r"\sigma: elementwise").role == "elementwise"
+    assert declare(r"\Sigma: spd(n)").properties[0] == "spd"
 
 
 # --- the function table -----------------------------------------------------------------------------------------------
@@ -865,6 +1121,7 @@ def test_functions_of_other_kinds(text: str, expected: str) -> None:
         ("x: vector(2*n + 1)", "vector(2*n + 1)", ""),
         ("r: row(n)", "row(n)", ""),
         ("c: scalar", "scalar", ""),
+        ("k: integer", "scalar", "integer"),
         ("s: positive", "scalar", "nonzero positive"),
         ("w: positive(n)", "vector(n)", "positive"),
         ("S: symmetric(n)", "matrix(n, n)", "symmetric"),
@@ -910,7 +1167,8 @@ def test_sizes_may_be_left_out(kind: str) -> None:
         ("x: vector(m, n)", "`vector` takes one size, not 2", "write `vector(n)`"),
         ("X: matrix(n)", "`matrix` takes 2 sizes, not 1", "write `matrix(m, n)`"),
         ("S: spd(m, n)", "`spd` takes one size, not 2", "write `spd(n)`"),
-        ("c: scalar(n)", "`scalar` takes 0 sizes, not 1", ""),
+        ("c: scalar(n)", "`scalar` takes no size",
+         "write `c: scalar`, or `c: vector(n)` for several numbers"),
         ("x: vectr(n)", "`vectr` is not a kind of value", "did you mean `vector`?"),
         ("x: vector(0)", "a size is a positive whole number or a name",
          "write, for example, `vector(3)` or `matrix(m, n)`"),
