@@ -11,7 +11,7 @@ from matgrad.errors import CheckFailed, LimitProblem, NameProblem, Unsupported, 
 from matgrad.expr import Expr
 from matgrad.properties import taken_for_granted
 from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
-from matgrad.shapes import Declared, Typed, declare, read, unused_note
+from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
 from matgrad.simplify import simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, Check, Line, Step
 from matgrad.trace_form import LAYOUTS, collect, derivative_shape, trace_form
@@ -198,15 +198,7 @@ def _texts(let: str | list[str] | tuple[str, ...]) -> list[str]:
 
 def declarations(let: str | list[str] | tuple[str, ...]) -> dict[str, Declared]:
     """The declarations of several `--let` texts, by name."""
-    declared: dict[str, Declared] = {}
-    for text in _texts(let):
-        d = declare(text)
-        if d.name in declared:
-            raise NameProblem(
-                f"`{d.name}` is declared twice", text=text, help="keep one of the two declarations"
-            )
-        declared[d.name] = d
-    return declared
+    return declare_all(_texts(let))
 
 
 def find_variable(typed: Typed, wrt: str | None) -> Expr:

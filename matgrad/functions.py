@@ -1226,6 +1226,7 @@ OPERATOR_NAMES = {
     "kron": "kronecker",
     "outer": "outer",
     "square": "square",
+    "transpose": "transpose",
 }
 
 # Functions of one matrix that take a direction as second argument, `softmax(X, 2)`; those in the second list mean

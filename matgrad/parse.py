@@ -541,6 +541,9 @@ def parse(
         tokens = _tokens(text, declared, notes)
     if start == "declaration":
         tokens = [_as_keyword(t) for t in tokens]
+        for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+            if before.type in ("COLON", "OF") and (token.type, after.type) == ("NAME", "LPAR"):
+                token.type = "CALLEE"  # `matrix (m, n)`
     builder = _Builder(text)
     parser = _lark().parse_interactive("", start=start)
     state = parser.parser_state

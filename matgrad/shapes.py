@@ -67,6 +67,18 @@ _SQUARE_PROPERTIES = [
     "invertible",
     "identity",
 ]
+# What a user may declare; the tables have some more, such as `array`.
+KINDS = (
+    "scalar",
+    "vector",
+    "row",
+    "matrix",
+    *_SQUARE_PROPERTIES,
+    "positive",
+    "nonzero",
+    "integer",
+    "elementwise",
+)
 _IMPLIED = {
     "spd": ("symmetric", "invertible"),
     "diagonal": ("symmetric", "lower", "upper"),
@@ -140,6 +152,39 @@ def declare(text: str) -> Declared:
     return _declaration(root, text)
 
 
+def declare_all(texts: Iterable[str]) -> dict[str, Declared]:
+    """The declarations of a user, by name."""
+    declared: dict[str, Declared] = {}
+    written: dict[str, str] = {}
+    for text in texts:
+        d = declare(text)
+        words = re.findall(r"(?::|\bof\b)\s*([A-Za-z]+)", text) if d.role != "definition" else []
+        for word in words:
+            if word not in KINDS:
+                raise NameProblem(f"`{word}` is not a kind of value", text=text, help=_KINDS_HELP)
+        if d.name in declared:
+            raise NameProblem(
+                f"`{d.name}` is declared twice", text=text, help="keep one of the two declarations"
+            )
+        declared[d.name], written[d.name] = d, text
+    for d in declared.values():
+        sizes = [n for s in (d.shape, d.argument) if s is not None for n in s[1:]]
+        for name in (str(atom) for n in sizes for atom in dim_atoms(n)):
+            if name in declared and "integer" not in declared[name].properties:
+                raise NameProblem(
+                    f"`{name}` is a size in `{written[d.name].strip()}`",
+                    text=written[name],
+                    help=f"leave this declaration out, or write `{name}: integer`",
+                )
+    return declared
+
+
+_KINDS_HELP = (
+    "the kinds are scalar, vector(n), matrix(m, n), symmetric(n),"
+    " spd(n), diagonal(n), positive, integer, elementwise"
+)
+
+
 def _plain_declaration(text: str) -> str:
     """A declaration in matgrad's own spelling: the name, the variable of a definition and its formula are LaTeX."""
     found = re.fullmatch(r"([^:(=]*)(?:\(([^)=:]*)\))?(\s*[:=])(.*)", text, re.DOTALL)
@@ -170,6 +215,13 @@ def _declaration(node: Syntax, text: str) -> Declared:
             )
         return dims
 
+    if word == "elementwise" and dims:
+        raise ShapeProblem(
+            "`elementwise` takes no size",
+            (Mark(kind.start, kind.end),),
+            f"write `{name}: elementwise`: it is applied to each entry of a value of any size",
+            text,
+        )
     if word in ("scalar", "whole", "integer") or (
         word in ("positive", "nonzero", "constant") and not dims
     ):
@@ -201,24 +253,31 @@ def _declaration(node: Syntax, text: str) -> Declared:
     elif word in ("index", "basis"):
         shape, role = Shape(SCALAR, sizes(1)[0], 1), "index"
     else:
-        known = [*_PLAIN_KINDS, *_SQUARE_PROPERTIES, "positive", "integer", "elementwise"]
-        close = _closest(word, known)
+        begun = [k for k in KINDS if len(word) > 2 and k.startswith(word.lower())]
+        close = begun[0] if begun else _closest(word, KINDS)
         raise NameProblem(
             f"`{word}` is not a kind of value",
             (Mark(kind.start, kind.start + len(word), "unknown kind"),),
-            f"did you mean `{close}`?"
-            if close
-            else "the kinds are scalar, vector(n), matrix(m, n), symmetric(n),"
-            " spd(n), diagonal(n), positive, integer, elementwise",
+            f"did you mean `{close}`?" if close else _KINDS_HELP,
             text,
         )
     return Declared(name, shape, properties, role)
 
 
-def _dimension(node: Syntax, text: str, what: str = "size") -> Dim:
-    """A size, or a bound of an index, written as an expression: numbers, names, sums, differences and products."""
+def _dimension(
+    node: Syntax, text: str, what: str = "size", known: Mapping[int, Dim] | None = None
+) -> Dim:
+    """A size, or a bound of an index, written as an expression: numbers, names, sums, differences and products.
+
+    `known` has what `len(x)`, `rows(X)` and `cols(X)` in it are.
+    """
     values: dict[int, Dim] = {}
-    for item in reversed(list(walk(node))):
+    for item in reversed(_size_items(node)):
+        if known is not None and id(item) in known and item.kind == "call":
+            values[id(item)] = resolve(known[id(item)])
+            continue
+        if item.kind == "call":
+            raise _not_a_dimension(item, text, what)
         parts = [values[id(a)] for a in item.args]
         if item.kind == "number" and item.value.denominator == 1:
             if item.value > MAX_SIZE:
@@ -247,6 +306,17 @@ def _dimension(node: Syntax, text: str, what: str = "size") -> Dim:
     if what == "size" and isinstance(value, int) and value < 1:
         raise _not_a_dimension(node, text, what)
     return value
+
+
+def _size_items(node: Syntax) -> list[Syntax]:
+    """What a size is made of, parents first; what stands in `len(x)` is no part of it."""
+    found, todo = [], [node]
+    while todo:
+        item = todo.pop()
+        found.append(item)
+        if item.kind != "call":
+            todo.extend(reversed(item.args))
+    return found
 
 
 def _not_a_dimension(node: Syntax, text: str, what: str) -> ShapeProblem:
@@ -381,7 +451,14 @@ class Inference:
             if node.kind == "call" and node.value in SIZED_CONSTANTS:
                 self.size_names |= {n for a in node.args for n in _names_below(a)} - declared.keys()
             if node.kind == "binding":
-                self.read_range(node)
+                names = [i for a in node.args for i in _size_items(a) if i.kind == "name"]
+                free = [
+                    str(i.value)
+                    for i in names
+                    if i.value not in declared and id(i) not in self.bound
+                ]
+                self.size_names.update(free)
+                self.bounds.update(dict.fromkeys(free))
             if node.kind == "index":
                 for item in node.args[1:]:
                     self.index_items.add(id(item))
@@ -392,7 +469,8 @@ class Inference:
             str(a.value)
             for node in parsed.nodes
             for a in node.args[:1]
-            if node.kind == "transpose" and a.kind == "name"
+            if (node.kind == "transpose" or (node.kind == "call" and node.value == "transpose"))
+            and a.kind == "name"
         }
         self.vector_first = self.transposed | {
             str(node.args[0].value)
@@ -436,8 +514,8 @@ class Inference:
 
     # helpers
 
-    def read_range(self, node: Syntax) -> None:
-        """The bounds of `i = 1:n`."""
+    def binding(self, node: Syntax) -> Shape:
+        """The range of `i = 1:n`."""
         if len(node.args) != 2:
             raise SyntaxProblem(
                 "a range has the form `1:n`",
@@ -445,7 +523,9 @@ class Inference:
                 "write `sum(i=1:n, ...)`",
                 self.text,
             )
-        first, last = (_dimension(a, self.text, "bound") for a in node.args)
+        for a in node.args:
+            self.need_sizes(a)
+        first, last = (_dimension(a, self.text, "bound", self.constants) for a in node.args)
         if isinstance(first, int) and isinstance(last, int) and first > last:
             raise ShapeProblem(
                 f"there is no number from {first} up to {last}",
@@ -455,27 +535,27 @@ class Inference:
             )
         self.ranges[id(node)] = (first, last)
         self.limits[id(node)] = (self.extreme(node, first, 0), self.extreme(node, last, 1))
-        for item in (item for a in node.args for item in walk(a) if item.kind == "name"):
-            name = str(item.value)
-            known = self.declared.get(name)
+        return ex.SCALAR_SHAPE
+
+    def need_sizes(self, node: Syntax) -> None:
+        """That no declared name in a size or a bound is something else than an integer."""
+        for item in _size_items(node):
+            known = self.declared.get(str(item.value)) if item.kind == "name" else None
             if known is not None and not {"integer", "whole"} & set(known.properties):
                 raise ShapeProblem(
-                    f"`{name}` is not an integer",
+                    f"`{item.value}` is not an integer",
                     (Mark(item.start, item.end, shape_text(known.shape)),),
-                    f"declare it: `--let '{name}: integer'`",
+                    f"declare it: `--let '{item.value}: integer'`",
                     self.text,
                 )
-            if known is None and id(item) not in self.bound:
-                self.size_names.add(name)
-                self.bounds[name] = None
 
     def extreme(self, node: Syntax, bound: Dim, side: int) -> Dim:
         """The smallest (`side` 0) or largest (1) value of a bound, which may speak of an index around it."""
         outer = {
-            str(item.value): self.limits[id(binding)]
+            str(item.value): limits
             for a in node.args
-            for item in walk(a)
-            if (binding := self.bound.get(id(item))) is not None
+            for item in _size_items(a)
+            if (limits := self.limits.get(id(self.bound.get(id(item))))) is not None
         }
         if not outer or isinstance(bound, int):
             return bound
@@ -614,8 +694,9 @@ class Inference:
         if found is not None:
             size = DimVar("n")
             self.constants[id(node)] = size
-            if id(node) in self.bound_basis:
-                self.unify(size, self.limits[id(self.bound_basis[id(node)])][1])
+            limits = self.limits.get(id(self.bound_basis.get(id(node))))
+            if limits is not None:
+                self.unify(size, limits[1])
             return ex.vector_shape(size)
         stem = re.sub(r"(_.*|\d+)$", "", name)
         if len(stem) > 1:
@@ -1024,8 +1105,9 @@ class Inference:
                 continue
             if item.kind == "name" and len(re.sub(r"(_.*|\d+)$", "", str(item.value))) == 1:
                 binding = self.bound.get(id(item))
-                if binding is not None and isinstance(resolve(size), DimVar):
-                    self.unify(size, self.limits[id(binding)][1])
+                limits = self.limits.get(id(binding))
+                if limits is not None and isinstance(resolve(size), DimVar):
+                    self.unify(size, limits[1])
                 continue
             k = _whole(item)
             if k is None or k < 1:
@@ -1201,14 +1283,16 @@ class Inference:
                 self.text,
             )
         if known is None and name in SIZED_CONSTANTS:
-            dims = [_dimension(a, self.text) for a in node.args]
+            for a in node.args:
+                self.need_sizes(a)
+            dims = [_dimension(a, self.text, "size", self.constants) for a in node.args]
             return _sized_shape(name, dims, node, self.text)
         if known is None and name in SIZES:
             return self.size_of(node, name)
         if known is None and name in FILLED:
             return self.filled(node, name)
         if known is None and name in OPERATOR_NAMES:
-            count = 1 if name == "square" else 2
+            count = 1 if name in ("square", "transpose") else 2
             self.count_arguments(node, name, count)
             return getattr(self, OPERATOR_NAMES[name])(node)  # type: ignore[no-any-return]
         if known is not None or name not in BY_NAME:
@@ -1297,6 +1381,12 @@ class Inference:
     def wrong_arguments(self, node: Syntax, name: str) -> ShapeProblem:
         """Why no function of this name takes these arguments."""
         candidates = BY_NAME[name]
+        if direction(node) is not None and name in DIRECTIONS:
+            return self.problem(
+                f"only a matrix has directions, and this is a {self.shape(node.args[0]).kind}",
+                node.args[0],
+                help=f"write `{name}({self.source(node.args[0])})`",
+            )
         if len(node.args) == 2 and name in DIRECTIONS:
             return ShapeProblem(
                 "a direction is 1 or 2",
@@ -1364,9 +1454,6 @@ class Inference:
             return ex.vector_shape(rows)
         self.constants[id(node)] = dim_add(rows, cols)
         return ex.matrix_shape(rows, cols)
-
-    def binding(self, node: Syntax) -> Shape:
-        return ex.SCALAR_SHAPE
 
     def index_sum(self, node: Syntax) -> Shape:
         """sum(i=1:n, ...)."""
@@ -1439,6 +1526,11 @@ class Inference:
     def count_arguments(self, node: Syntax, name: str, count: int) -> None:
         if len(node.args) != count:
             arguments = ", ".join("xyz"[:count])
+            if name in BY_NAME:
+                arguments = ", ".join(p for p, _ in signature(BY_NAME[name][0].op).parameters)
+            if name == "sum" and len(node.args) == 2 and direction(node) is not None:
+                x = self.source(node.args[0])
+                arguments += f")`, `colsum({x})` down the columns or `rowsum({x}"
             raise ShapeProblem(
                 f"`{name}` takes {count} argument{'s' if count != 1 else ''}, not {len(node.args)}",
                 (Mark(node.start, node.end),),
@@ -1804,7 +1896,7 @@ def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[i
 
 
 def _sized_constant(node: Syntax, text: str, scope: Scope) -> Expr:
-    dims = [_dim_in(_dimension(a, text), scope) for a in node.args]
+    dims = [_dim_in(_dimension(a, text, "size", scope.constants), scope) for a in node.args]
     shape = _sized_shape(str(node.value), dims, node, text)
     return {"eye": lambda s: ex.eye(s.rows), "ones": ex.ones, "zeros": ex.zeros}[str(node.value)](
         shape
@@ -1906,6 +1998,8 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
         return kronecker(*args)
     if operator == "outer":
         return ex.mul(args[0], ex.transpose(args[1]))
+    if operator == "transpose":
+        return ex.transpose(args[0])
     if operator == "square":
         return ex.epower(args[0], ex.num(2))
     return apply_function(name, tuple(args), direction(node))
@@ -2205,7 +2299,8 @@ def _final(shape: Shape) -> Shape:
 
 
 def _names_below(node: Syntax) -> list[str]:
-    return [str(n.value) for n in walk(node) if n.kind == "name"]
+    """The names that a size is made of."""
+    return [str(n.value) for n in _size_items(node) if n.kind == "name"]
 
 
 def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str]) -> None:
