@@ -589,6 +589,10 @@ class Inference:
         for one, other in ((left, right), (right, left)):
             if isinstance(one, DimVar):
                 return other != 0 and self.unify(one, other)
+            if isinstance(one, Poly) and isinstance(other, int) and len(one.terms) == 1:
+                ((factors, count),) = one.terms.items()
+                if len(factors) == 1 and other and other % count == 0:
+                    return self.unify(factors[0], int(other / count))  # 2n = 6
         return self.unify_parts(left, right)
 
     def unify_parts(self, a: Dim, b: Dim) -> bool:
@@ -866,6 +870,14 @@ class Inference:
                 (Mark(node.start, node.end),),
                 f"write `{x}*{y}` for a product"
                 + (f", or `[{x}, {y}]` for two entries" if "[" in self.text else ""),
+                self.text,
+            )
+        if b.kind == "stack" and len(b.args) == 1 and b.args[0].kind in ("number", "name"):
+            x, y = self.source(a), self.source(b)
+            raise SyntaxProblem(
+                f"a blank stands between `{x}` and `{y}`",
+                (Mark(node.start, node.end),),
+                f"write `{_tight(x)}{y}` for an entry, or `{x}*{y[1:-1].strip()}` for a product",
                 self.text,
             )
         return self.mul(node)
@@ -1269,6 +1281,13 @@ class Inference:
                     self.text,
                 )
             return self.shape(node.args[0])
+        if known is not None and known.argument is not None and name != stem:
+            raise NameProblem(
+                f"`{stem}` is a function of a whole value, and has no name for its derivative",
+                (Mark(node.start, node.end),),
+                f"write `{stem}(...)`, or `{stem}(...)'` for its transpose",
+                self.text,
+            )
         if known is not None and known.argument is not None:
             return self.unknown_map(node, known)
         if node.args and node.args[0].kind == "binding":
@@ -2117,7 +2136,7 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
         for a in dim_atoms(d)
     }
     whole = inference.shapes[id(inference.parsed.root)]
-    named |= {a for d in (whole.rows, whole.cols) for a in dim_atoms(d)}
+    named |= {d for d in map(resolve, whole[1:]) if isinstance(d, DimVar)}  # the result shows it
     for node in inference.parsed.nodes:
         if node.kind == "index":
             inference.check_entries(node)

@@ -365,7 +365,6 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ('ones(2*n)', '', 'ones(2*n)', 'vector(2*n)', '', ()),
     ('I', '', 'I', 'matrix(n, n)', '', ()),
     ('I + 1', '', 'eye(n) + 1', 'matrix(n, n)', '', ('`1` is added to every entry of `I`; for a multiple of I write `1*I`',)),
-    ('kron(I, W)', '', 'kron(eye(p), W)', 'matrix(m*p, n*p)', 'W: matrix(m, n)', ()),
     ('I*x', '', 'x', 'vector(n)', 'x: vector(n)', ()),
     ('e_1', '', 'e_1', 'vector(n)', '', ()),
     ("e_1'x", '', "e_1' x", 'scalar', 'x: vector(n)', ()),
@@ -926,6 +925,162 @@ def test_ones_take_the_shape_of_their_neighbour(op: str, other: str) -> None:
     ones = {"X": "ones(m, n)", "x": "ones(n)", "x'": "ones(n)'"}[other]
     assert node(f"{other} {op} ones", let) is node(f"{other} {op} {ones}", let)
     assert node(f"ones {op} {other}", let) is node(f"{ones} {op} {other}", let)
+
+
+# --- more of the language, and what it is not -------------------------------------------------------------------------
+
+MORE_SAME: list[tuple[str, str, str]] = [
+    # transposes and inverses
+    ("X.'", "X'", MN), ("x.'y", "x'*y", XY), ("X ^T", "X'", MN), ("X '", "X'", MN), ("(X)'", "X'", MN),
+    ("X.T@X", "X'*X", MN), ("(X Y')^T", "(X*Y')'", MN), ("transpose(x)", "x'", XY), ("transpose(x')", "x", XY),
+    ("transpose X", "X'", MN), ("x*transpose(x)", "x*x'", XY), ("X^−1", "inv(X)", AB), ("X**(-1)", "inv(X)", AB),
+    ("X^-1'", "inv(X)'", AB), ("X'^-1", "inv(X')", AB), ("X'⁻¹", "inv(X')", AB), ("(X^-1)^T", "inv(X)'", AB),
+    ("X³", "X^3", AB), ("X^3'", "(X^3)'", AB), ("X^1", "X", AB), ("X^0 + A", "I + A", AB),
+    # numbers and signs
+    ("2. x", "2*x", XY), ("2. * X", "2*X", MN), ("2.*X", "2*X", MN), ("2.'", "2", ""), ("2.5e1 a", "25*a", ALL),
+    ("a^½", "a^(1/2)", ALL), ("a^.5", "a^(1/2)", ALL), ("a^1/2", "a/2", ALL), ("−2x", "-2*x", XY), ("a--b", "a + b", ALL),
+    ("2*-x", "-2*x", XY), ("- - x", "x", XY), ("½x'x", "x'*x/2", XY), ("⅓a", "a/3", ALL),
+    # products
+    ("2 A\\x", "inv(2*A)*x", ALL), ("A\\B\\x", "inv(inv(A)*B)*x", ALL), ("2 A:B", "tr((2*A)'*B)", AB), ("A:B C", "tr(A'*B)*C", AB),
+    ("A B:C", "tr((A*B)'*C)", AB), ("2(x+y)'", "2*(x + y)'", XY), ("1/a b", "b/a", ALL), ("a/(b c)", "a/(b*c)", ALL),
+    ("[x] ", "x", XY), ("[a,b;c,t]\\[a;b]", "inv([a, b; c, t])*[a; b]", ALL),
+    # bars
+    ("|A||B|", "det(A)*det(B)", AB), ("|a-|b||", "abs(a - abs(b))", ALL), ("|A||B||C|", "det(A)*det(B)*det(C)", AB),
+    ("|a ||x|| b|", "abs(a*norm2(x)*b)", ALL), ("|a - ||x|| |", "abs(a - norm2(x))", ALL), ("-|a|", "-abs(a)", ALL),
+    ("|x'x|", "abs(x'*x)", XY), ("a|b|", "a*abs(b)", ALL), ("|‖x‖|", "abs(norm2(x))", XY), ("|a||b|", "abs(a)*abs(b)", ALL),
+    # functions without brackets
+    ("2 sin t cos t", "2*sin(t)*cos(t)", ALL), ("2 tr A", "2*tr(A)", AB), ("½ ln det A", "logdet(A)/2", AB), ("tr A - B", "tr(A) - B", AB),
+    ("2 (tr A) B", "2*tr(A)*B", AB), ("x ln a", "log(a)*x", ALL), ("a/ln b", "a/log(b)", ALL), ("tr A^2", "tr(A^2)", AB), ("tr A^-1", "tr(inv(A))", AB),
+    ("gamma x", "γ*x", XY),
+    # sizes as numbers, and numbers as sizes
+    ("ones(len(x))'x", "ones(n)'*x", XY), ("eye(rows(X)) + A", "I + A", AB), ("X - ones(rows(X), cols(X))", "X - 1", MN),
+    ("sum(i=1:len(x), x[i])", "sum(i=1:n, x[i])", XY), ("sum(i=1:rows(X), X[i,1])", "sum(i=1:m, X[i,1])", MN),
+    ("zeros(len(x) + 1)", "zeros(n + 1)", XY), ("len(x)*x", "n*x", XY), ("rows(X)*cols(X)", "m*n", MN), ("tr(X'X)/rows(X)", "tr(X'*X)/m", MN),
+    ("n'x", "n*x", XY), ("1/len(x)*sum(x)", "sum(x)/n", XY),
+    ("sum(i = 1 : n, x[i])", "sum(i=1:n, x[i])", XY), ("sum(i=1:n-1, x[i])", "sum(i=1:(n - 1), x[i])", XY),
+    ("sum(i=2-1:n, x[i])", "sum(i=1:n, x[i])", XY), ("sum(i=1:2*n, a)", "sum(i=1:2 n, a)", ALL),
+    # functions declared
+    ("f(x)", "x.^2/2", f"f(s) = s^2/2; {XY}"), ("f(x+y)", "(x + y).^2.*exp(-(x + y))", f"f(t) = t^2*exp(-t); {XY}"),
+    ("f(x)", "max(x, 0)", f"f(t) = max(t, 0); {XY}"), ("f(x)", "abs(x)", f"f(t) = |t|; {XY}"), ("f(x)", "x + π", f"f(t) = t + pi; {XY}"),
+    ("f(x)", "2*ones(n)", f"f(t) = 2; {XY}"), ("f(x)", "gamma(x)", f"f(t) = gamma(t); {XY}"), ("f(X)", "sqrt(X)", f"f(t) = √t; {MN}"),
+    ("σ(x)", "sigmoid(x)", f"σ(t) = sigmoid(t); {XY}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, same, let", MORE_SAME)
+def test_more_of_the_same(text: str, same: str, let: str) -> None:
+    assert node(text, let) is node(same, let)
+
+
+MORE_SHAPES: list[tuple[str, str, str]] = [
+    ("u(x)'u(x)", "u: vector(m) of vector(n)", "scalar"), ("u(x)'", "u: vector(m) of vector(n)", "row(m)"),
+    ("g(2 X) + 1", "g: scalar of matrix(m, n)", "scalar"), ("U(X)*y", "U: matrix(p, q) of matrix(m, n)", "vector(p)"),
+    ("u(u(x))", "u: vector(n) of vector(n)", "vector(n)"), ("r(x)", "r: row(m) of vector(n)", "row(m)"),
+    ("u(A*x)", "u: vector(m) of vector(n); A: matrix(n, p)", "vector(m)"), ("u(X[:,1])", "u: vector(m) of vector(n)", "vector(m)"),
+    ("f(f(x))", "f: elementwise", "vector(n)"), ("f'(x)'f(x)", "f: elementwise", "scalar"), ("f''(A x)", "f: elementwise", "vector(m)"),
+    ("f(x)'", "f: elementwise", "row(n)"), ("f(X)", "f: elementwise", "matrix(m, n)"), ("f(x')", "f: elementwise", "row(n)"),
+    ("f(a)", "f: elementwise", "scalar"), ("f(1)", "f: elementwise", "scalar"),
+    ("Q'Q x", "Q: orthogonal(n)", "vector(n)"), ("K x", "K: skew", "vector(n)"), ("L U x", "L: lower; U: upper", "vector(n)"),
+    ("D*X", "D: diagonal; X: matrix(m, n)", "matrix(m, n)"), ("J x", "J: identity", "vector(n)"), ("w.^a", "w: positive(n)", "vector(n)"),
+    ("r x", "r: row", "scalar"), ("x r", "r: row(m)", "matrix(n, m)"), ("[r; x']", "r: row(3)", "matrix(2, 3)"),
+    ("e_i'x", "", "scalar"), ("X e_j", "", "vector(m)"), ("e_1'X e_2", "", "scalar"), ("e_i e_j' + X", "", "matrix(m, n)"),
+    ("sum(i=1:n, e_i'x)", "x: vector(n)", "scalar"), ("sum(i=1:n, e_i e_i')", "", "matrix(n, n)"), ("sum(i=1:3, e_i)", "", "vector(3)"),
+    ("sum(i=1:3, A^i)", "", "matrix(n, n)"), ("sum(k=0:3, A^k/gamma(k+1))", "", "matrix(n, n)"), ("sum(j=1:n, A[:,j])", "", "vector(m)"),
+    ("sum(i=1:n, A[i,:])", "", "row(m)"), ("sum(i=1:n, sum(j=i:n, X[i,j]))", "", "scalar"), ("x[n]", "x: vector(n)", "scalar"),
+    ("kron(I, W)*x", "W: matrix(2, 2); x: vector(6)", "vector(6)"), ("kron(W, I)*x", "W: matrix(2, 3); x: vector(6)", "vector(4)"),
+    ("ones'A*ones", "", "scalar"), ("ones*ones'", "", "matrix(n, m)"), ("X - ones*mean(X, 1)", "", "matrix(m, n)"),
+    ("X - mean(X, 2)*ones'", "", "matrix(m, n)"), ("x./sum(x)", "", "vector(n)"), ("X./sum(X)", "", "matrix(m, n)"),
+    ("[x^2; x^3]", "", "vector(2)"), ("[[a,b];[c,d]]", "", "matrix(2, 2)"), ("[A, x; x', a]", "", "matrix(n + 1, n + 1)"),
+    ("colsum(X)*x", "", "scalar"), ("rowsum(X)'x", "", "scalar"), ("vech(X)", "", "vector((n*n + n)/2)"), ("cross(x, y)'z", "", "scalar"),
+    ("softmax(A x)", "", "vector(m)"), ("cumsum(X, 2)", "", "matrix(m, n)"), ("logsumexp(X, 2)", "", "vector(m)"), ("prod(X, 1)", "", "row(n)"),
+    ("diag(A B)", "", "vector(m)"), ("diag(x)*X", "", "matrix(m, n)"), ("pinv(X)*x", "", "vector(n)"), ("polygamma(2, X)", "", "matrix(m, n)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, let, shape", MORE_SHAPES)
+def test_more_shapes(text: str, let: str, shape: str) -> None:
+    typed = parsed(text, let)
+    assert str(typed.expr.shape) == shape
+    declared = "; ".join(
+        f"{n}: {v.shape}" for n, v in typed.variables.items() if n in typed.assumed
+    )
+    for style in ("matgrad", "ascii", "unicode"):
+        assert (
+            node(render(typed.expr, style), "; ".join(p for p in (let, declared) if p))
+            is typed.expr
+        )
+
+
+# Text, declarations, the message, what is underlined, a part of the help.
+MORE_ERRORS: list[tuple[str, str, str, list[str], str]] = [
+    ("[1 2]", "", "a number stands behind a factor", ["1 2"], "or `[1, 2]` for two entries"),
+    ("x 2", "", "a number stands behind a factor", ["x 2"], "write `x*2`"),
+    ("x [1]", "", "a blank stands between `x` and `[1]`", ["x [1]"], "write `x[1]` for an entry, or `x*1`"),
+    ("X^T2", "", "a number stands behind a factor", ["X^T2"], "write `X^T*2`"),
+    ("x[1:2]", "", "a range stands in a sum only", ["1:2"], "as in `[x[1]; x[2]]`"),
+    ("x[end]", "", "an index is a whole number from 1, or a name", ["end"], "`x[n]` with `--let 'x: vector(n)'`"),
+    ("1:5", "", "a range stands in a sum only", ["1:5"], "write `sum(i=1:n, x[i]^2)`"),
+    ("sum(x[i], i=1:n)", "", "the range of a sum comes first", ["i=1:n"], "write `sum(i=1:n, x[i])`"),
+    ("2 tr A B", "", "it is not clear where the argument of `tr` ends", ["tr A B"], "`tr(A B)` or `tr(A)*B`"),
+    ("tr A .* B", "", "it is not clear where the argument of `tr` ends", ["tr A .* B"], "`tr(A.*B)` or `tr(A).*B`"),
+    ("tr A\\b", "", "it is not clear where the argument of `tr` ends", ["tr A\\b"], "`tr(A\\b)` or `tr(A)\\b`"),
+    ("tr A:B", "", "it is not clear where the argument of `tr` ends", ["tr A:B"], "`tr(A:B)` or `tr(A):B`"),
+    ("2 ln det X Y", "", "it is not clear where the argument of `det` ends", ["det X Y"], "`ln det(X Y)` or `(ln det(X))*Y`"),
+    ("A\\b'", "", "a matrix and a row vector cannot be multiplied in this order", ["A", "b'"], "did you mean `A\\b`?"),
+    ("eye(a)", "a: scalar", "`a` is not an integer", ["a"], "declare it: `--let 'a: integer'`"),
+    ("ones(tr(X))", "", "a size is a positive whole number or a name", ["tr(X)"], ""),
+    ("kron(I, W)", "", "nothing here says how large `I` is", ["I"], "write `eye(n)`"),
+    ("[x; ones]", "", "nothing here says how large `ones` is", ["ones"], "declare `ones` or what it meets"),
+    ("kron(I, W)*x", "W: matrix(2, 2); x: vector(7)", "the sizes do not agree in a product", ["kron(I, W)", "x"], "has 7 rows"),
+    ("softmax(x, 1)", "", "only a matrix has directions, and this is a vector", ["x"], "write `softmax(x)`"),
+    ("mean(a, 1)", "", "only a matrix has directions, and this is a scalar", ["a"], "write `mean(a)`"),
+    ("mean(X, 3)", "", "a direction is 1 or 2", ["3"], "write `mean(X, 1)`"),
+    ("sum(X, 1)", "", "`sum` takes 1 argument, not 2", ["sum(X, 1)"], "`colsum(X)` down the columns or `rowsum(X)`"),
+    ("polygamma(x)", "", "`polygamma` takes 2 arguments, not 1", ["polygamma(x)"], "write `polygamma(k, x)`"),
+    ("u(x)", "u: vector(m) of matrix(m, n)", "`u` is a function of a matrix(m, n)", ["x"], "`x` is a vector"),
+    ("u'(x)", "u: vector(m) of vector(n)", "`u` is a function of a whole value, and has no name for its derivative", ["u'(x)"], "for its transpose"),
+    ("u(x) + u(y)", "u: vector of vector; x: vector(2); y: vector(3)", "`u` is a function of a vector(2)", ["y"], "`y` is a vector(3)"),
+    ("f(x, y)", "f: elementwise", "`f` takes 1 argument, not 2", ["f(x, y)"], ""),
+    ("Σ(x)", "", "`Σ` is not a function", ["Σ"], "for the sum of all entries write `sum(...)`"),
+    ("A:B", "A: matrix(2, 3); B: matrix(4, 5)", "`:` is the Frobenius product of two matrices of one shape", ["A", "B"], "`A` is a matrix(2, 3)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, let, message, marked, help", MORE_ERRORS)
+def test_more_errors(text: str, let: str, message: str, marked: list[str], help: str) -> None:
+    problem = failure(MatgradError, text, let)
+    assert (problem.message, underlined(problem, text)) == (message, marked)
+    assert help in problem.help
+
+
+@pytest.mark.parametrize(
+    "let, message, help",
+    [
+        ("X: array", "`array` is not a kind of value", "the kinds are scalar"),
+        ("k: whole", "`whole` is not a kind of value", "the kinds are scalar"),
+        ("g: scalar of index", "`index` is not a kind of value", "the kinds are scalar"),
+        ("x: vec(n)", "`vec` is not a kind of value", "did you mean `vector`?"),
+        ("X: mat(m, n)", "`mat` is not a kind of value", "did you mean `matrix`?"),
+        ("S: sym(n)", "`sym` is not a kind of value", "did you mean `symmetric`?"),
+        ("f: elementwise(n)", "`elementwise` takes no size", "write `f: elementwise`"),
+        ("k: integer(n)", "`integer` takes no size", "write `k: integer`"),
+        ("x: vector(n); n: scalar", "`n` is a size in `x: vector(n)`", "or write `n: integer`"),
+        ("x: vector(x)", "`x` is a size in `x: vector(x)`", ""),
+        ("x: vector(-1)", "a size is a positive whole number or a name", ""),
+        ("x: vector(0.5)", "a size is a positive whole number or a name", ""),
+        ("x: vector(1 - 2)", "a size is a positive whole number or a name", ""),
+    ],
+)
+def test_declarations_that_are_wrong(let: str, message: str, help: str) -> None:
+    problem = failure(MatgradError, "1", let)
+    assert problem.message == message
+    assert help in problem.help
+
+
+def test_declarations_with_blanks() -> None:
+    assert declare(" X : matrix ( m , n ) ").shape == declare("X: matrix(m, n)").shape
+    assert declare("u: vector (m) of vector (n)").argument == ex.vector_shape("n")
+    assert declare("x: vector(n - 1)").shape.rows == declare("x: vector(n-1)").shape.rows
 
 
 # --- notes and repairs ------------------------------------------------------------------------------------------------

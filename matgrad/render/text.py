@@ -113,7 +113,8 @@ def _node(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         if style == "latex":
             inside = inside if level > NEGATIVE else _bracket(inside, style)
             return f"\\sum_{{{name}={first}}}^{{{last}}} {inside}", PRODUCT
-        return f"sum({name}={first}:{last}, {inside})", ATOM
+        span = f"{first}:{last}".replace(" ", "")  # `0:k-1`
+        return f"sum({name}={span}, {inside})", ATOM
     if kind == ex.DIFF:
         inner = e.args[0]
         mark = "\\mathrm{d}" if style == "latex" else "d"
