@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -272,99 +273,149 @@ def main() -> None:
     """
 
 
-@main.command(
-    epilog="Declarations: 'X: matrix(m, n)', 'x: vector(n)', 'c: scalar', 'S: symmetric(n)', 'f: elementwise'."
-)
-@click.argument("expression", metavar="EXPR")
-@click.option(
-    "--wrt", "wrt", multiple=True, metavar="X", help="The variable; optional if there is only one."
-)
-@click.option(
-    "--let",
-    "let",
-    multiple=True,
-    metavar="DECL",
-    help="A declaration, such as 'A: matrix(m, n)'; repeatable.",
-)
-@click.option("--let-file", metavar="FILE", help="Read declarations from a file, one a line.")
+_DECLARATIONS = "Declarations: 'X: matrix(m, n)', 'x: vector(n)', 'c: scalar', 'S: symmetric(n)', 'f: elementwise'."
+
+
+def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The argument and the options of `diff` and `hessian`."""
+    options = (
+        click.argument("expression", metavar="EXPR"),
+        click.option(
+            "--wrt",
+            multiple=True,
+            metavar="X",
+            help="The variable; optional if there is only one; repeatable.",
+        ),
+        click.option(
+            "--let",
+            multiple=True,
+            metavar="DECL",
+            help="A declaration, such as 'A: matrix(m, n)'; repeatable.",
+        ),
+        click.option(
+            "--let-file", metavar="FILE", help="Read declarations from a file, one a line."
+        ),
+        click.option(
+            "--then", metavar="Y", help="After --wrt X: the mixed second derivative by X and Y."
+        ),
+        click.option(
+            "--hvp",
+            metavar="V",
+            help="The Hessian times a direction V, without forming the Hessian.",
+        ),
+        click.option(
+            "--layout",
+            type=click.Choice(["mixed", "denominator", "numerator"]),
+            default="mixed",
+            help="How Jacobians and gradients are laid out.",
+        ),
+        click.option(
+            "--structured",
+            type=click.Choice(["subspace", "cookbook"]),
+            default="subspace",
+            help="By a symmetric matrix: the gradient in that subspace, or by independent entries.",
+        ),
+        click.option(
+            "--steps",
+            type=click.Choice(["brief", "full", "none"]),
+            default="brief",
+            help="Steps as in a textbook, one rule a line (each verified), or none.",
+        ),
+        click.option("--from-definition", is_flag=True, help="Start from y(X + dX) - y(X)."),
+        click.option(
+            "--adjugate", is_flag=True, help="Write d det(X) = tr(adj(X) dX), for singular X too."
+        ),
+        click.option(
+            "--to",
+            type=click.Choice(["text", "ascii", "latex", "json", "matgrad", "sympy"]),
+            default="text",
+            help="The output format.",
+        ),
+        click.option(
+            "-q", "--quiet", is_flag=True, help="The answer alone, in matgrad's own syntax."
+        ),
+        click.option("--check/--no-check", default=True, help="Verify the answer numerically."),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            metavar="N",
+            help="Seed of the random points.",
+        ),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, max=1e6, min_open=True),
+            default=30.0,
+            metavar="SECONDS",
+            help="Give up after this long.",
+        ),
+        click.option(
+            "-o", "--output", metavar="FILE", help="Write there instead of standard output."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command(epilog=_DECLARATIONS)
+@derivative_options
 @click.option(
     "--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative."
 )
-@click.option(
-    "--layout",
-    type=click.Choice(["mixed", "denominator", "numerator"]),
-    default="mixed",
-    help="How Jacobians and gradients are laid out.",
-)
-@click.option(
-    "--steps",
-    type=click.Choice(["brief", "full", "none"]),
-    default="brief",
-    help="Steps as in a textbook, one rule a line (each verified), or none.",
-)
-@click.option("--from-definition", is_flag=True, help="Start from y(X + dX) - y(X).")
-@click.option(
-    "--to",
-    "to",
-    type=click.Choice(["text", "ascii", "latex", "json", "matgrad"]),
-    default="text",
-    help="The output format.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="The answer alone, in matgrad's own syntax.")
-@click.option("--check/--no-check", default=True, help="Verify the answer numerically.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of the random points."
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, max=1e6, min_open=True),
-    default=30.0,
-    metavar="SECONDS",
-    help="Give up after this long.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
-def diff(
-    expression: str,
-    wrt: tuple[str, ...],
-    let: tuple[str, ...],
-    let_file: str | None,
-    order: int,
-    layout: str,
-    steps: str,
-    from_definition: bool,
-    to: str,
-    quiet: bool,
-    check: bool,
-    seed: int,
-    timeout: float,
-    output: str | None,
-) -> None:
-    """The derivative of EXPR, step by step. EXPR of - reads standard input, all of it as one expression.
+def diff(**options: Any) -> None:
+    """The derivative of EXPR, step by step. EXPR of - reads standard input.
 
     \b
     matgrad diff "tr(X*B*X')" --wrt X
     matgrad diff "x'S x" --wrt x --let "S: symmetric"
     matgrad diff "x'A x" --wrt x -q | matgrad diff - --wrt x
     """
+    _differentiate(**options)
+
+
+@main.command(epilog=_DECLARATIONS)
+@derivative_options
+def hessian(**options: Any) -> None:
+    """The second derivative of EXPR, step by step: `diff` with --order 2.
+
+    \b
+    matgrad hessian "x'A x" --wrt x
+    matgrad hessian "‖T - U V'‖²" --wrt U
+    matgrad hessian "log(1 + exp(a'x))" --wrt x --hvp v
+    """
+    second = options["then"] is not None or options["hvp"] is not None
+    _differentiate(**options, order=1 if second else 2)
+
+
+def _differentiate(
+    expression: str,
+    wrt: tuple[str, ...],
+    let: tuple[str, ...],
+    let_file: str | None,
+    steps: str,
+    to: str,
+    quiet: bool,
+    check: bool,
+    seed: int,
+    timeout: float,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """Derive, show, and end with the exit code."""
     from matgrad.derive import diff as derive
 
     as_json = to == "json" and not quiet
     try:
-        if len(wrt) > 1:
-            raise UsageError(
-                "`--wrt` stands more than once", help="run matgrad once for each variable"
-            )
         with Timer(timeout):
             derivation = derive(
                 read_text(expression),
-                wrt[0] if wrt else None,
+                wrt or None,
                 let,
-                layout,
-                order,
-                check,
-                seed,
-                from_definition,
+                check=check,
+                seed=seed,
                 background=read_declarations(let_file),
+                **options,
             )
             text = _formatted(derivation, to, quiet, steps, check, seed)
         show(text, output)
@@ -387,11 +438,10 @@ def diff(
 
 def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, seed: int) -> str:
     """The text to print."""
-    from matgrad.render.text import render
-
     if quiet or to == "matgrad":
-        plain = use_unicode(sys.stdout)
-        return render(d.derivative, "matgrad" if plain else "ascii")
+        from matgrad.render.report import answer_text
+
+        return answer_text(d, "matgrad" if use_unicode(sys.stdout) else "ascii")
     if to == "json":
         from matgrad.render.report import json_report
 
@@ -400,6 +450,8 @@ def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, see
         from matgrad.render.report import derivation_latex
 
         return derivation_latex(d, steps)
+    if to == "sympy":
+        return d.to("sympy")
     from matgrad.render.report import text_report
 
     style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"

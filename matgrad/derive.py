@@ -6,54 +6,120 @@ The file to read first.
 from __future__ import annotations
 
 from matgrad import expr as ex
-from matgrad.differential import expand, expand_by_definition
-from matgrad.errors import CheckFailed, LimitProblem, NameProblem, Unsupported, UsageError
+from matgrad.differential import expand, expand_by_definition, write_definitions
+from matgrad.errors import (
+    CheckFailed,
+    LimitProblem,
+    MatgradError,
+    NameProblem,
+    Unsupported,
+    UsageError,
+)
 from matgrad.expr import Expr
 from matgrad.properties import taken_for_granted
 from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
 from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
 from matgrad.simplify import simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, Check, Line, Step
-from matgrad.trace_form import LAYOUTS, collect, derivative_shape, trace_form
+from matgrad.structure import STRUCTURED, restricted, structure
+from matgrad.trace_form import (
+    LAYOUTS,
+    collect,
+    derivative_shape,
+    subject,
+    trace_form,
+    variable_of,
+)
 
 MAX_SHOWN = 1500  # symbols of an expression whose derivation is shown line by line
 MAX_WRITTEN = 200_000  # symbols of an answer that is written out
 
 
+class Part:
+    """The derivative by one variable: read off from its term of dy (`final`), then simplified, then laid out."""
+
+    def __init__(self, number: int, wrt: Expr, final: Expr, mixed: Expr) -> None:
+        self.number = number
+        self.wrt = wrt
+        self.final = final
+        self.mixed = mixed
+        self.derivative = mixed  # in the layout asked for
+        self.check: Check | None = None
+
+
 class Derivation:
     """A derivative and how it was found.
 
-    `expression` is what was differentiated (y, or a derivative of y, for which see `inner`), `wrt` the variable, `derivative` the answer in `layout`, `steps` each rule that was applied,
-    `check` the outcome of the numeric check (None if it was not asked for), `notes` what was assumed.
+    `expression` is what was differentiated (y, or a derivative of y, for which see `inner`); `subject` is y itself, or
+    vec(y) for a matrix, the column for a row; `parts` the derivative by each variable; `steps` each rule that was
+    applied; `notes` what was assumed. `direction` is v where the derivative is a product with a direction, H v.
     """
 
     def __init__(
         self,
         typed: Typed,
-        wrt: Expr,
-        layout: str = "mixed",
-        definition: bool = False,
+        wrt: tuple[Expr, ...],
+        options: Options,
         inner: Derivation | None = None,
+        direction: Expr | None = None,
     ) -> None:
         self.typed = typed
         self.inner = inner  # the derivation that found the expression, which is a derivative itself
         self.order: int = inner.order + 1 if inner else 1
         self.expression = typed.expr
-        self.wrt = wrt
-        self.layout = layout
+        self.variables = wrt
+        self.options = options
+        self.direction = direction
+        self.subject = typed.expr if direction is not None else subject(typed.expr, wrt)
         self.notes: list[str] = list(typed.notes)
-        self.check: Check | None = None
-        self.derivative: Expr
-        self.recorder = Recorder((wrt,))
-        self.start = ex.diff(typed.expr)
+        self.start = ex.diff(self.subject)
+        self.recorder = Recorder(wrt, options.adjugate)
         self.steps: list[Step] = self.recorder.steps
-        self.final, self.mixed = self._derive(definition)
-        if ex.cost(self.mixed) > MAX_WRITTEN:
-            raise LimitProblem(
-                f"written out, the derivative has {ex.cost(self.mixed):.3g} symbols",
-                help=f"answers of up to {MAX_WRITTEN} symbols are written",
-            )
-        self.derivative = in_layout(self.mixed, typed.expr, wrt, layout)
+        for v in wrt:
+            _supported(v, self.order, options)
+        self.final = self._differential()  # the trace form of dy
+        self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
+
+    @property
+    def layout(self) -> str:
+        """The layout asked for."""
+        return self.options.layout
+
+    @property
+    def wrt(self) -> Expr:
+        """The variable (the first one, if there are several)."""
+        return self.parts[0].wrt
+
+    @property
+    def derivative(self) -> Expr:
+        """The derivative by the (first) variable, in the layout asked for."""
+        return self.parts[0].derivative
+
+    @property
+    def mixed(self) -> Expr:
+        """The derivative by the (first) variable in the mixed layout."""
+        return self.parts[0].mixed
+
+    @property
+    def check(self) -> Check | None:
+        """The outcome of the numeric check: the worst of all variables."""
+        checks = [p.check for p in self.parts]
+        if any(c is None for c in checks):
+            return None
+        return min(
+            (c for c in checks if c), key=lambda c: (c.ok, c.points, -c.worst_relative_error)
+        )
+
+    @property
+    def derivatives(self) -> dict[str, Expr]:
+        """The derivative by each variable, by its name."""
+        return {p.wrt.data[0]: p.derivative for p in self.parts}
+
+    def steps_of(self, part: Part | None) -> list[Step]:
+        """The steps that lead to the trace form (None), or from it to one derivative."""
+        if part is None:
+            return [s for s in self.steps if s.phase != DERIVATIVE]
+        return [s for s in self.steps if s.phase == DERIVATIVE and s.part == part.number]
 
     @property
     def assumptions(self) -> list[tuple[str, Expr]]:
@@ -61,48 +127,65 @@ class Derivation:
         found = [*taken_for_granted(self.expression), *(a for s in self.steps for a in s.assuming)]
         return list(dict.fromkeys(found))
 
+    @property
+    def is_long(self) -> bool:
+        """Whether the derivation is too long to be shown line by line."""
+        return ex.cost(self.expression) > MAX_SHOWN
+
     def lines(self, full: bool = False) -> list[Line]:
-        """The displayed lines, from dy to the derivative; none for an expression of over MAX_SHOWN symbols."""
-        if ex.cost(self.expression) > MAX_SHOWN:
+        """The displayed lines, from dy to the derivatives; none for an expression of over MAX_SHOWN symbols."""
+        found = self.lines_of_differential(full)
+        for part in self.parts:
+            found += self.lines_of_part(part, full)
+        return found
+
+    def lines_of_differential(self, full: bool = False) -> list[Line]:
+        """The lines from dy to its trace form."""
+        if self.is_long:
             return []
-        first = [s for s in self.steps if s.phase != DERIVATIVE]
-        last = [s for s in self.steps if s.phase == DERIVATIVE]
-        return lines(self.start, first, full) + lines(self.final, last, full)
+        return lines(self.start, self.steps_of(None), full)
+
+    def lines_of_part(self, part: Part, full: bool = False) -> list[Line]:
+        """The lines from the trace form to one derivative."""
+        if self.is_long:
+            return []
+        return lines(part.final, self.steps_of(part), full)
 
     def replay(self) -> Expr:
-        """Do every recorded step again, from y, and return the derivative that comes out.
+        """Do every recorded step again, from y, and return the (first) derivative that comes out.
 
         Raises MatgradError (code 70) if a step is not an instance of its rule, speaks of something that is not there,
         or leads elsewhere.
         """
-        first = [s for s in self.steps if s.phase != DERIVATIVE]
-        last = [s for s in self.steps if s.phase == DERIVATIVE]
-        if self._followed(self.start, first) is not self.final:
+        if self._followed(self.start, self.steps_of(None)) is not self.final:
             raise CheckFailed("the steps do not lead to the trace form")
-        if ex.is_zero(self.final):
-            found = ex.zeros(derivative_shape(self.expression, self.wrt))
-        else:
-            found = self._followed(self.final, last)
-        if found is not self.mixed:
-            raise CheckFailed("the steps do not lead to the derivative")
-        return found
+        for part in self.parts:
+            if part.final is not self._final_of(part.wrt):
+                raise CheckFailed("a derivative is not read off from the trace form")
+            found = part.final
+            if ex.is_zero(found):
+                found = ex.zeros(part.mixed.shape)
+            else:
+                found = self._followed(found, self.steps_of(part))
+            if found is not part.mixed:
+                raise CheckFailed("the steps do not lead to the derivative")
+        return self.mixed
 
     def _followed(self, state: Expr, steps: list[Step]) -> Expr:
         """Where steps lead, each checked to be an instance of its rule."""
         replay = Replay(state)
         for step in steps:
-            if not check_step(step, dependence(step.phase, (self.wrt,))):
+            if not check_step(step, dependence(step.phase, self.variables)):
                 raise CheckFailed(f"a step is not an instance of {step.rule}")
             if not replay.follow(step):
                 raise CheckFailed(f"a step of {step.rule} speaks of something that is not there")
         return replay.state
 
-    def _derive(self, definition: bool) -> tuple[Expr, Expr]:
-        """(The trace form of dy, the derivative in the mixed layout). Every change is recorded."""
-        y, wrt, recorder = self.expression, self.wrt, self.recorder
-        _supported(y, wrt)
+    def _differential(self) -> Expr:
+        """The trace form of dy, one term a variable (dy itself, for a direction). Every change is recorded."""
+        y, recorder = self.subject, self.recorder
         dy: Expr | None = None
-        if definition:
+        if self.options.definition:
             dy, why = expand_by_definition(y, recorder)
             if dy is None:
                 self.notes.append(
@@ -110,27 +193,72 @@ class Derivation:
                 )
         if dy is None:
             dy = expand(y, recorder)
-        if ex.is_zero(dy):
-            return dy, ex.zeros(derivative_shape(y, wrt))
+        if ex.is_zero(dy) or self.direction is not None:
+            return dy
         total = collect(dy, trace_form(dy, recorder), recorder)
-        if ex.is_zero(total):
-            return total, ex.zeros(derivative_shape(y, wrt))
-        factor, _, _ = split_term(total, recorder.depends)
-        if factor.kind == ex.ADD and factor in ex.postorder(total):
-            total = ex.substitute(total, {factor: simplify_sum(factor, recorder)})
-            if not recorder.depends(total):
-                total = recorder.run("zero", total, total)
-        if ex.is_zero(total):
-            return total, ex.zeros(derivative_shape(y, wrt))
-        recorder.enter(DERIVATIVE)
-        found = recorder.run("read-off", total, total)
-        recorder.next_line()
-        return total, simplify(found, recorder)
+        for term in _terms(total):
+            factor, _, _ = split_term(term, recorder.depends)
+            if factor.kind == ex.ADD and factor in ex.postorder(total):
+                total = ex.substitute(total, {factor: simplify_sum(factor, recorder)})
+        if not recorder.depends(total) and not ex.is_zero(total):
+            total = recorder.run("zero", total, total)
+        return restricted(total, recorder, self.options.structured)
+
+    def _final_of(self, v: Expr) -> Expr:
+        """The term of the trace form that belongs to a variable; for a direction, dy with v for dX."""
+        if self.direction is not None:
+            return ex.substitute(self.final, {ex.diff(v): self.direction})
+        for term in _terms(self.final):
+            if self.recorder.depends(term):
+                leaf = split_term(term, self.recorder.depends)[1]
+                if variable_of(leaf) is v:
+                    return term
+        return ex.zeros(self.subject.shape)
+
+    def _part(self, number: int, v: Expr) -> Part:
+        recorder = self.recorder
+        recorder.part = number
+        final = self._final_of(v)
+        cookbook = self.options.structured == "cookbook"
+        if self.direction is not None:
+            recorder.enter(DERIVATIVE)
+            mixed = simplify(self._written(final), recorder)
+        elif ex.is_zero(final):
+            mixed = ex.zeros(derivative_shape(self.subject, v))
+        else:
+            recorder.enter(DERIVATIVE)
+            kind = structure(v) if cookbook else ""
+            rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
+            found = recorder.run(rule, final, final)
+            recorder.next_line()
+            mixed = simplify(self._written(found), recorder)
+        part = Part(number, v, final, mixed)
+        if self.direction is None:
+            part.derivative = in_layout(mixed, self.subject, v, self.layout)
+        if ex.cost(part.derivative) > MAX_WRITTEN:
+            raise LimitProblem(
+                f"written out, the derivative has {ex.cost(part.derivative):.3g} symbols",
+                help=f"answers of up to {MAX_WRITTEN} symbols are written",
+            )
+        return part
+
+    def _written(self, e: Expr) -> Expr:
+        """The derivative with definitions written out, unless it is to be differentiated again."""
+        return e if self.options.named else write_definitions(e, self.recorder)
 
     def to(self, format: str) -> str:
         """The derivation as text, ascii, json or latex, or the answer alone as matgrad."""
         from matgrad.render.report import FORMATS
 
+        if format == "sympy":
+            from matgrad.emit import sympy as emitter
+
+            parts = {p.wrt.data[0]: p.derivative for p in self.parts}
+            if len(parts) == 1:
+                return emitter.source({"derivative": self.derivative})
+            return emitter.source(
+                {f"derivative_{emitter.python_name(name)}": e for name, e in parts.items()}
+            )
         if format not in FORMATS:
             raise UsageError(
                 f"there is no format `{format}`", help=f"the formats are {', '.join(FORMATS)}"
@@ -149,47 +277,150 @@ class Derivation:
         return self.to("matgrad")
 
 
+def _terms(e: Expr) -> tuple[Expr, ...]:
+    return e.args if e.kind == ex.ADD else (e,)
+
+
+class Options:
+    """How a derivative is wanted."""
+
+    def __init__(
+        self,
+        layout: str = "mixed",
+        structured: str = "subspace",
+        definition: bool = False,
+        adjugate: bool = False,
+        named: bool = False,
+    ) -> None:
+        if layout not in LAYOUTS:
+            raise UsageError(
+                f"there is no layout `{layout}`", help=f"the layouts are {', '.join(LAYOUTS)}"
+            )
+        if structured not in STRUCTURED:
+            raise UsageError(
+                f"there is no convention `{structured}`",
+                help=f"the conventions for structured variables are {', '.join(STRUCTURED)}",
+            )
+        self.layout = layout
+        self.structured = structured
+        self.definition = definition
+        self.adjugate = adjugate
+        self.named = (
+            named  # defined functions keep their names: the derivative will be differentiated
+        )
+
+
 def diff(
     text: str,
-    wrt: str | None = None,
+    wrt: str | list[str] | tuple[str, ...] | None = None,
     let: str | list[str] | tuple[str, ...] = (),
     layout: str = "mixed",
     order: int = 1,
     check: bool = True,
     seed: int = 0,
     from_definition: bool = False,
+    then: str | None = None,
+    hvp: str | None = None,
+    structured: str = "subspace",
+    adjugate: bool = False,
     background: str | list[str] | tuple[str, ...] = (),
 ) -> Derivation:
     """The derivative of an expression, step by step, numerically checked.
 
-    `text` is an expression of the language, `wrt` the name of a variable (optional when there is only one), `let`
-    declarations such as `"S: symmetric(n)"`, `background` more of them, which the expression need not use. Raises MatgradError: SyntaxProblem, NameProblem and ShapeProblem for the
-    input, Unsupported where there is no closed form yet, CheckFailed if the answer fails its own numeric check.
+    `text` is an expression of the language, `wrt` the name of a variable or several (optional when there is only one),
+    `let` declarations such as `"S: symmetric(n)"`, `background` more of them, which the expression need not use. `order` 2
+    is the second derivative, `then` the variable of a mixed one, `hvp` the name of a direction v: the second derivative
+    times v. `structured` says what the derivative by a symmetric (skew, ...) matrix is: the gradient in that `subspace`, or
+    the `cookbook`'s array of partial derivatives by independent entries. `adjugate` writes d det(X) = tr(adj(X) dX), which
+    holds for singular X too.
+
+    Raises MatgradError: SyntaxProblem, NameProblem and ShapeProblem for the input, Unsupported where there is no closed
+    form, CheckFailed if the answer fails its own numeric check.
     """
-    if layout not in LAYOUTS:
-        raise UsageError(
-            f"there is no layout `{layout}`", help=f"the layouts are {', '.join(LAYOUTS)}"
-        )
+    options = Options(layout, structured, from_definition, adjugate)
     if not isinstance(order, int) or order < 1:
         raise UsageError("the order of a derivative is a whole number, 1 or more")
     if seed < 0:
         raise UsageError("a seed is 0 or more")
-    declared = declarations([*_texts(let), *_texts(background)])
-    typed = read(text, declared)
+    if then is not None and (order > 1 or hvp is not None):
+        raise UsageError(
+            "`then` is a second derivative already", help="leave out `order` and `hvp`"
+        )
+    typed = read(text, declarations([*_texts(let), *_texts(background)]))
     here = declarations(let)
     unused = tuple(unused_note(name, typed) for name in typed.unused if name in here)
     typed = typed._replace(notes=(*typed.notes, *unused))
-    variable = find_variable(typed, wrt)
-    inner: Derivation | None = None
-    for _ in range(order - 1):
-        inner = Derivation(typed, variable, "mixed", from_definition, inner)
+    names = [wrt] if isinstance(wrt, str) or wrt is None else list(wrt)
+    variables = tuple(dict.fromkeys(find_variable(typed, name) for name in names))
+    if len(variables) > 1 and (order > 1 or then is not None or hvp is not None):
+        raise UsageError(
+            "second derivatives are taken by one variable",
+            help="mixed ones by `--wrt x --then y`",
+        )
+    ways = [variables] * order
+    if then is not None:
+        ways.append((find_variable(typed, then),))
+    direction = _direction(typed, variables[0], hvp) if hvp is not None else None
+    derivation: Derivation | None = None
+    for number, way in enumerate(ways):
+        last = number == len(ways) - 1 and direction is None
+        derivation = _derived(typed, way, options if last else _inner_options(options), derivation)
         if check:
-            verify(inner, seed)
-        typed = typed._replace(expr=inner.derivative, notes=())
-    derivation = Derivation(typed, variable, layout, from_definition, inner)
-    if check:
-        verify(derivation, seed)
+            derivation = _verified(derivation, seed)
+        typed = typed._replace(expr=derivation.derivative, notes=())
+    if direction is not None:
+        variables_with = {**typed.variables, direction.data[0]: direction}
+        typed = typed._replace(variables=variables_with)
+        derivation = Derivation(typed, variables, options, derivation, direction)
+        if check:
+            verify(derivation, seed)
+    assert derivation is not None
     return derivation
+
+
+def _inner_options(options: Options) -> Options:
+    return Options("mixed", options.structured, options.definition, options.adjugate, named=True)
+
+
+def _derived(
+    typed: Typed, way: tuple[Expr, ...], options: Options, inner: Derivation | None
+) -> Derivation:
+    return Derivation(typed, way, options, inner)
+
+
+def _verified(derivation: Derivation, seed: int) -> Derivation:
+    """The derivation, checked. Where a determinant turns out to be that of a singular matrix, it is written with the
+    adjugate instead."""
+    verify(derivation, seed)
+    check, options = derivation.check, derivation.options
+    unsure = check is not None and not check.points and not options.adjugate
+    if unsure and any(s.rule == "d:det" for s in derivation.steps):
+        again = Options(options.layout, options.structured, options.definition, True, options.named)
+        other = Derivation(derivation.typed, derivation.variables, again, derivation.inner)
+        try:
+            verify(other, seed)
+        except MatgradError:
+            return derivation
+        if other.check is not None and other.check.points:
+            return other
+    return derivation
+
+
+def _direction(typed: Typed, wrt: Expr, name: str) -> Expr:
+    """A variable of wrt's shape for the direction of a Hessian-vector product."""
+    from matgrad.parse import read_name
+
+    found = read_name(name)
+    if not found:
+        raise NameProblem("`--hvp` names no direction", help="write `--hvp v`")
+    if found in typed.variables:
+        raise NameProblem(
+            f"`{name}` is a variable of the expression",
+            help="a direction has a name of its own, such as `v`",
+        )
+    return ex.var(
+        found, wrt.shape, wrt.data[1] & {"symmetric", "skew", "diagonal", "lower", "upper"}
+    )
 
 
 def _texts(let: str | list[str] | tuple[str, ...]) -> list[str]:
@@ -227,32 +458,26 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
     return typed.variables[name]
 
 
-_STRUCTURES = frozenset(
-    ["symmetric", "diagonal", "skew", "orthogonal", "lower", "upper", "identity"]
-)
-
-
-def _supported(y: Expr, wrt: Expr) -> None:
-    structure = _STRUCTURES & wrt.data[1]
-    if structure:
+def _supported(v: Expr, order: int, options: Options) -> None:
+    kind = structure(v)
+    if kind == "identity":
         raise Unsupported(
-            f"derivatives by a matrix that is {min(structure)} are not written yet",
-            help=f"leave out the declaration of `{wrt.data[0]}` for the derivative by all of its entries",
+            f"`{v.data[0]}` is the identity matrix, a constant",
+            help="leave out its declaration for the derivative by all of its entries",
         )
-    if wrt.shape.kind == ex.ROW:
+    if order > 1 and kind == "orthogonal":
         raise Unsupported(
-            "derivatives by a row are not written yet",
-            help="declare a vector, and write its transpose where the row stands",
+            "second derivatives on the orthogonal matrices are not written",
+            help=f"leave out the declaration of `{v.data[0]}` for those by all of its entries",
         )
-    kinds = (y.shape.kind, wrt.shape.kind)
-    words = f"a {kinds[0]} by a {kinds[1]}"
-    allowed = y.is_scalar or wrt.is_scalar or kinds == (ex.VECTOR, ex.VECTOR)
-    if not allowed:
+    if options.structured == "cookbook" and kind == "orthogonal":
         raise Unsupported(
-            f"the derivative of {words} is not written yet",
-            help="differentiate a scalar made of it, such as one entry `(...)[i,j]`"
-            if kinds[0] == ex.MATRIX
-            else "differentiate one entry of it, `(...)[i]`",
+            "the entries of an orthogonal matrix are not independent of one another",
+            help="leave out `--structured cookbook` for the Riemannian gradient",
+        )
+    if options.structured == "cookbook" and order > 1 and kind in ("symmetric", "skew"):
+        raise Unsupported(
+            "second derivatives are taken in the subspace", help="leave out `--structured cookbook`"
         )
 
 
@@ -270,34 +495,39 @@ def verify_lines(derivation: Derivation, seed: int = 0) -> list[bool]:
     """For each line of the full derivation, whether it is numerically equal to the line before (to dy, for the first)."""
     from matgrad.verify import check_lines
 
-    shown = derivation.lines(full=True)
-    first = [line.state for line in shown if line.phase != DERIVATIVE]
-    last = [line.state for line in shown if line.phase == DERIVATIVE]
-    marks = check_lines([derivation.start, *first], derivation.wrt, seed, derivation.assumptions)
-    marks = marks[1:]
-    if last:
-        # The derivative read off was compared with finite differences; the lines below it are compared with it.
-        marks += check_lines(
-            [derivation.mixed, *last], derivation.wrt, seed, derivation.assumptions
-        )[1:]
+    d = derivation
+    first = [line.state for line in d.lines_of_differential(full=True)]
+    marks = check_lines([d.start, *first], d.variables, seed, d.assumptions)[1:]
+    for part in d.parts:
+        last = [line.state for line in d.lines_of_part(part, full=True)]
+        if last:
+            # The derivative read off was compared with finite differences; the lines below it are compared with it.
+            marks += check_lines([part.mixed, *last], d.variables, seed, d.assumptions)[1:]
     return marks
 
 
 def verify(derivation: Derivation, seed: int = 0) -> None:
-    """Check a derivation numerically; raises CheckFailed if the derivative is wrong."""
-    from matgrad.verify import check_derivative
+    """Check a derivation numerically; raises CheckFailed if a derivative is wrong."""
+    from matgrad.verify import check_derivative, check_direction
 
-    check = check_derivative(
-        derivation.expression, derivation.mixed, derivation.wrt, seed, derivation.assumptions
-    )
-    derivation.check = check
-    if check.undefined and not check.points:
-        raise Unsupported(
-            "the formula found has no finite value where the expression has one",
-            help="part of the expression is constant at a point where its derivative is infinite",
-        )
-    if not check.ok and check.points:
-        raise CheckFailed(
-            f"the derivative found is off by {check.worst_relative_error:.1e} at a random point",
-            help="this is a bug of matgrad; please report the command, with the version",
-        )
+    d = derivation
+    for part in d.parts:
+        if d.direction is not None:
+            check = check_direction(
+                d.expression, part.mixed, part.wrt, d.direction, seed, d.assumptions
+            )
+        else:
+            check = check_derivative(
+                d.subject, part.mixed, part.wrt, seed, d.assumptions, d.options.structured
+            )
+        part.check = check
+        if check.undefined and not check.points:
+            raise Unsupported(
+                "the formula found has no finite value where the expression has one",
+                help="part of the expression is constant at a point where its derivative is infinite",
+            )
+        if not check.ok and check.points:
+            raise CheckFailed(
+                f"the derivative found is off by {check.worst_relative_error:.1e} at a random point",
+                help="this is a bug of matgrad; please report the command, with the version",
+            )

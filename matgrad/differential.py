@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from matgrad import expr as ex
+from matgrad import maps
+from matgrad.definitions import definition_in, function_in
 from matgrad.errors import Unsupported
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
@@ -12,7 +14,9 @@ from matgrad.rewrite import (
     Recorder,
     Replay,
     not_polynomial,
+    template,
     terms_by_degree,
+    without_definitions,
 )
 from matgrad.steps import DIFFERENTIAL
 
@@ -66,6 +70,7 @@ def expand_by_definition(y: Expr, recorder: Recorder) -> tuple[Expr | None, str]
     start = ex.diff(y)
     if y.kind == ex.VAR:
         return start, ""  # y(x + dx) - y(x) is dx
+    y = without_definitions(y)
     squares = [e for e in ex.postorder(y) if _squared_norm(e) and recorder.depends(e)]
     without = dict.fromkeys(squares, ex.ONE)
     rest = ex.substitute(y, without)
@@ -78,6 +83,7 @@ def expand_by_definition(y: Expr, recorder: Recorder) -> tuple[Expr | None, str]
             if raised or obstacle.op in ("det", "matpow"):  # polynomials that would fill the page
                 return None, f"is not multiplied out, because of `{name}`"
             return None, f"is not a polynomial in the variable, because of `{name}`"
+    start = write_definitions(start, recorder)
     for e in squares:
         vector = e.args[0].op == "norm2"
         if vector:
@@ -96,6 +102,22 @@ def expand_by_definition(y: Expr, recorder: Recorder) -> tuple[Expr | None, str]
     return recorder.run("first-order", expanded, expanded), ""
 
 
+def write_definitions(e: Expr, recorder: Recorder) -> Expr:
+    """The expression without functions that the user defined: they and their derivatives are written out, recorded."""
+    while True:
+        those = [n for n in ex.postorder(e) if definition_in(n) is not None]
+        if not those:
+            return e
+        node = those[-1]  # no other one is around it
+        rule = "write-out" if node.data[2] == 0 else "derivative-by-sympy"
+        recorder.next_line()
+        after = recorder.run(rule, node, node)
+        if after is node:
+            after = recorder.run("derivative-by-rules", node, node)
+        recorder.next_line()
+        e = ex.substitute(e, {node: after})
+
+
 def _squared_norm(e: Expr) -> bool:
     """Whether e is ‖p‖²."""
     if e.kind != ex.CALL or e.op != "power" or ex.integer(e.args[1]) != 2:
@@ -105,7 +127,9 @@ def _squared_norm(e: Expr) -> bool:
 
 def function_name(e: Expr) -> str:
     """The name that a user knows a node's operation by."""
-    if e.kind == ex.CALL and e.op in ("apply", "map"):
+    if e.kind == ex.CALL and e.op == "map":
+        return maps.spelled(*e.data[1:])
+    if e.kind == ex.CALL and e.op == "apply":
         return str(e.data[1])
     if e.kind == ex.CALL and e.op in FUNCTIONS:
         names = FUNCTIONS[e.op].names
@@ -141,16 +165,21 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
         return recorder.run("entry-rule", node, node)
     if kind == ex.STACK:
         return recorder.run("stack-rule", node, node)
+    if kind == ex.SUM:
+        return recorder.run("index-sum-rule", node, node)
     if kind != ex.CALL:
         raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     op = e.op
     if op == "hadamard":
         return recorder.run("hadamard-product-rule", node, node)
     if op == "apply":
-        _, name, order = e.data
-        if order == 0:
-            return recorder.apply("unknown-function", node, x=e.args[0], f=name)
+        if e.data[2] == 0:
+            return recorder.apply("unknown-function", node, x=e.args[0], f=function_in(e))
         return recorder.run("unknown-derivative", node, node)
+    if op == "map":
+        rule = maps.rule_name(e)
+        names = [d.name for d in template(rule).where]  # the argument, then the function
+        return recorder.apply(rule, node, **dict(zip(names, (e.args[0], e), strict=True)))
     if op == "power" and ex.integer(e.args[1]) == 2 and e.args[0].kind == ex.CALL:
         inner = e.args[0]
         if inner.op == "norm2":
@@ -162,6 +191,8 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
             "matgrad has no differential of a power with a symbolic exponent yet",
             help="write a number for the exponent, as in `X^3`",
         )
+    if op == "det" and recorder.adjugate:
+        return recorder.apply("determinant-adjugate", node, X=e.args[0])
     if op not in FUNCTIONS or not FUNCTIONS[op].differential:
         raise Unsupported(f"matgrad has no differential of `{function_name(e)}` yet")
     return recorder.differential(node)

@@ -7,7 +7,8 @@ conventions, which are not worth a step in a derivation:
 - sums and products are flat: `(a + b) + c` is one node with three terms;
 - a product is `coefficient * scalars * chain`: one number, the scalar factors (divisors last), then the vectors,
   rows and matrices in order. A row times a vector that is followed by more becomes one scalar factor;
-- `1 x`, `0 x`, `I X`, `X + 0`, `X''`, `c'` for a scalar, `X^1` and `(X^-1)^-1` are not written;
+- `1 x`, `0 x`, `I X`, `X + 0`, `X''`, `c'` for a scalar, `X^1` and `(X^-1)^-1` are not written, and K(m, n)' and
+  K(m, n)^-1 are K(n, m);
 - a scalar that is added to a vector or a matrix stands there times `ones`.
 
 No function here recurses on the depth of an expression.
@@ -20,7 +21,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from matgrad.dims import Dim, Poly, dim_add, dim_text
+from matgrad.dims import Dim, Poly, dim_add, dim_div, dim_mul, dim_text
 from matgrad.errors import InternalError, LimitProblem, ShapeProblem
 
 SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
@@ -28,7 +29,9 @@ SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
 # Node kinds. `data` is what a node holds beside its arguments.
 NUM = "num"  # data: a Fraction
 VAR = "var"  # data: (name, properties)
-CONST = "const"  # data: ("eye",) | ("ones",) | ("zeros",) | ("basis", index) | ("pi",) | ("size", n) | ("index", i)
+# CONST data: ("eye",) | ("ones",) | ("zeros",) | ("basis", index) | ("pi",) | ("size", n) | ("index", i) |
+# ("commutation", m, n) | ("duplication", n) | ("elimination", n)
+CONST = "const"
 ADD = "add"  # args: the terms
 MUL = "mul"  # data: (coefficient, number of scalars); args: scalars, then the chain
 CALL = "call"  # data: (operation, *parameters): a function of matgrad.functions.TABLE
@@ -193,6 +196,35 @@ def basis(index: int | str, n: Dim) -> Expr:
     return make(CONST, ("basis", index), (), vector_shape(n))
 
 
+def commutation(m: Dim, n: Dim) -> Expr:
+    """K(m, n), which turns vec(X) into vec(X') for an m x n matrix X."""
+    size = dim_mul(m, n)
+    return (
+        eye(size)
+        if m == 1 or n == 1
+        else make(CONST, ("commutation", m, n), (), matrix_shape(size, size))
+    )
+
+
+def _half_size(n: Dim) -> Dim:
+    """n(n + 1)/2, the number of entries of vech."""
+    return dim_div(dim_mul(n, dim_add(n, 1)), 2)
+
+
+def duplication(n: Dim) -> Expr:
+    """D(n), which turns vech(S) into vec(S) for a symmetric n x n matrix S."""
+    if n == 1:
+        return eye(1)
+    return make(CONST, ("duplication", n), (), matrix_shape(dim_mul(n, n), _half_size(n)))
+
+
+def elimination(n: Dim) -> Expr:
+    """L(n), which turns vec(X) into vech(X) for an n x n matrix X."""
+    if n == 1:
+        return eye(1)
+    return make(CONST, ("elimination", n), (), matrix_shape(_half_size(n), dim_mul(n, n)))
+
+
 PI = make(CONST, ("pi",), (), SCALAR_SHAPE)
 
 
@@ -215,6 +247,38 @@ def index_value(name: str) -> Expr:
 def sum_over(name: str, first: Dim, last: Dim, summand: Expr) -> Expr:
     """The sum of the summand for index `name` from `first` to `last`."""
     return make(SUM, (name, first, last), (summand,), summand.shape)
+
+
+def index_names(e: Expr) -> frozenset[str]:
+    """The names of indices that an expression speaks of."""
+    names: set[str] = set()
+    for node in postorder(e):
+        if node.kind == INDEX:
+            names.update(i for i in node.data if isinstance(i, str))
+        elif node.kind == SUM:
+            names.add(node.data[0])
+        elif node.kind == CONST and node.data[0] in ("basis", "index"):
+            if isinstance(node.data[1], str):
+                names.add(node.data[1])
+    return frozenset(names)
+
+
+def rename_index(e: Expr, old: str, new: str) -> Expr:
+    """The expression with another name for an index."""
+
+    def change(node: Expr) -> Expr:
+        if node.kind == INDEX:
+            return index(node.args[0], *(new if i == old else i for i in node.data))
+        if node.kind == CONST and node.data == ("basis", old):
+            return make(CONST, ("basis", new), (), node.shape)
+        if node.kind == CONST and node.data == ("index", old):
+            return index_value(new)
+        if node.kind == SUM and node.data[0] == old:
+            _, first, last = node.data
+            return sum_over(new, first, last, node.args[0])
+        return node
+
+    return transform(e, change)
 
 
 def is_zero(e: Expr) -> bool:
@@ -376,6 +440,8 @@ def transpose(e: Expr) -> Expr:
             return e
         if e.data[0] in ("ones", "zeros"):
             return make(CONST, e.data, (), transposed_shape(e.shape))
+        if e.data[0] == "commutation":
+            return commutation(e.data[2], e.data[1])
     return make(CALL, ("transpose",), (e,), transposed_shape(e.shape))
 
 
@@ -435,6 +501,8 @@ def inverse(e: Expr) -> Expr:
         return e.args[0]
     if e.kind == CONST and e.data[0] == "eye":
         return e
+    if e.kind == CONST and e.data[0] == "commutation":
+        return transpose(e)
     return make(CALL, ("inv",), (e,), e.shape)
 
 
@@ -491,6 +559,44 @@ def epower(base: Expr, exponent: Expr) -> Expr:
         if base.kind == CONST and base.data[0] == "ones":
             return base
     return make(CALL, ("epow",), (base, exponent), base.shape)
+
+
+def vec(e: Expr) -> Expr:
+    """The columns of e, one below the other; a vector is its own vec."""
+    if e.shape.kind in (SCALAR, VECTOR):
+        return e
+    if e.shape.kind == ROW:
+        return transpose(e)
+    if e.kind == CALL and e.data[0] == "unvec":
+        return e.args[0]
+    shape = vector_shape(dim_mul(e.shape.rows, e.shape.cols))
+    if e.kind == CONST and e.data[0] in ("ones", "zeros"):
+        return make(CONST, e.data, (), shape)
+    return make(CALL, ("vec",), (e,), shape)
+
+
+def kron(a: Expr, b: Expr) -> Expr:
+    """The Kronecker product: block (i, j) is a_ij b. Numbers and scalars come out, and I ⊗ I is I."""
+    if a.is_scalar or b.is_scalar:
+        return mul(a, b)
+    rows, cols = dim_mul(a.shape.rows, b.shape.rows), dim_mul(a.shape.cols, b.shape.cols)
+    kinds = {a.shape.kind, b.shape.kind}
+    shape = Shape(kinds.pop(), rows, cols) if len(kinds) == 1 else matrix_shape(rows, cols)
+    if is_zero(a) or is_zero(b):
+        return zeros(shape)
+    outer = [part for e in (a, b) if e.kind == MUL for part in (num(e.data[0]), *e.scalars)]
+    if any(part is not ONE for part in outer):
+        return mul(*outer, kron(mul(*a.chain), mul(*b.chain)))
+    if a.kind == CONST and b.kind == CONST and a.data[0] == b.data[0]:
+        if a.data[0] == "eye":
+            return eye(rows)
+        if a.data[0] == "ones":
+            return ones(shape)
+    for one, other in ((a, b), (b, a)):
+        if one.kind == CONST and one.data[0] == "eye" and one.shape.rows == 1:
+            if other.shape.kind == MATRIX:
+                return other
+    return make(CALL, ("kron",), (a, b), shape)
 
 
 def diff(e: Expr) -> Expr:
@@ -551,19 +657,21 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
         name, first, last = e.data
         return sum_over(name, first, last, args[0])
     op = e.data[0]
-    constructor = _CONSTRUCTORS.get(op)
+    constructor = CONSTRUCTORS.get(op)
     if constructor is not None:
         return constructor(*args)
     return make(CALL, e.data, args, e.shape)
 
 
-_CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
+CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
     "transpose": transpose,
     "inv": inverse,
     "power": power,
     "matpow": power,
     "hadamard": hadamard,
     "epow": epower,
+    "kron": kron,
+    "vec": vec,
 }
 
 

@@ -158,6 +158,8 @@ _DERIVATIVE = "give the function itself; `--wrt X` says by what it is differenti
 _EQUATION = "give one side: the expression that is to be differentiated"
 _DOTS = "write the expression out, or use `sum(i=1:n, …)`"
 _TRANSPOSE_HELP = "everything is real-valued: write the transpose as `^\\top`"
+# Before an unknown function that was declared: its gradient or Jacobian.
+_MAP_MARKS: Final = {"nabla": "∇", "partial": "∂"}
 # Known LaTeX that matgrad does not read, and what it reads instead.
 _UNREAD: Final = {
     "partial": _DERIVATIVE,
@@ -478,7 +480,7 @@ class _Frame:
 
 
 _OPERAND_END: Final = frozenset(["name", "number", "close", "bar_close", "post"])
-_OPERAND_START: Final = frozenset(["name", "number", "func", "open", "bar_open"])
+_OPERAND_START: Final = frozenset(["name", "mark", "number", "func", "open", "bar_open"])
 # What has been completed: nothing, an operand, or a group whose contents joined the frame around it.
 _NOTHING, _OPERAND, _MERGED = 0, 1, 2
 _NEEDS: Final = {
@@ -1631,6 +1633,8 @@ class _Translator:
             self.begin(at)
         elif name == "end":
             self.finish_environment(at)
+        elif name in _MAP_MARKS and self.functions:
+            self.put(_MAP_MARKS[name], "mark", at, end)
         elif name in _UNREAD:
             raise self.problem(
                 f"`\\{name}` is not something matgrad reads", [Mark(at, end)], _UNREAD[name]
@@ -1835,7 +1839,7 @@ def _spaced(before: _Token, token: _Token, gap: bool) -> bool:
         return True
     if token.touch or token.kind in ("post", "power", "close", "bar_close", "sign"):
         return False
-    if before.kind in ("open", "bar_open", "power", "sign"):
+    if before.kind in ("open", "bar_open", "power", "sign", "mark"):
         return False
     if token.kind == "comma":
         return False

@@ -187,6 +187,11 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
         kind = token.type
         previous = out[-1] if out else None
         touching = previous is not None and previous.end_pos == token.start_pos
+        derivative = _map_derivative(raw, i, declared, text)
+        if derivative is not None:
+            callee, i = derivative
+            out.append(callee)
+            continue
         if kind == "NAME":
             name = canonical_name(str(token))
             j = i + 1
@@ -283,6 +288,46 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
             out.append(token)
         i += 1
     return out
+
+
+_MAP_WORDS = re.compile(r"((?:grad_|jac_)+)(.+)")
+
+
+def _map_derivative(
+    tokens: list[Token], at: int, declared: Collection[str], text: str
+) -> tuple[Token, int] | None:
+    """`∂∇g(`, or `jac_grad_g(`, of a declared function g as one name, and where to go on; None for anything else."""
+    from lark import Token
+
+    first = tokens[at]
+    marks = ""
+    end = at
+    while end < len(tokens) and tokens[end].type == "MAP_MARK":
+        marks += str(tokens[end])
+        end += 1
+    name = str(tokens[end]) if end < len(tokens) and tokens[end].type == "NAME" else ""
+    words = _MAP_WORDS.fullmatch(name)
+    if words is not None and canonical_name(name) not in declared:
+        name = words[2]
+        marks += words[1].replace("grad_", "∇").replace("jac_", "∂")
+    if not marks:
+        return None
+    opened = end + 1 < len(tokens) and tokens[end + 1].type == "LPAR"
+    if canonical_name(name) in declared and opened:
+        if tokens[end].end_pos == tokens[end + 1].start_pos:
+            value = marks + canonical_name(name)
+            return Token(
+                "CALLEE", value, start_pos=first.start_pos, end_pos=tokens[end].end_pos
+            ), end + 1
+    if first.type == "NAME":
+        return None
+    mark = Mark(first.start_pos or 0, first.end_pos or 0, "no such function behind it")
+    raise SyntaxProblem(
+        f"`{first}` stands before a declared function and its argument only",
+        (mark,),
+        "as in `∇g(X)` with `--let 'g: scalar of matrix(m, n)'`, or `∂u(x)` with `--let 'u: vector(m) of vector(n)'`",
+        text,
+    )
 
 
 def _has_rows(tokens: list[Token], at: int) -> bool:

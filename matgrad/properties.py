@@ -33,7 +33,7 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node, False)]
         elif is_entrywise(node):
             parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in ("inv", "matpow"):
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in ("inv", "matpow", "kron"):
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
@@ -75,6 +75,8 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         declared = node.args[0].data[1]
     if "symmetric" in declared:
         return node
+    if node.op == "map" and node.data[2] == "∂∇":  # second derivatives of a smooth function
+        return ex.rebuild(node, args)
     if "skew" in declared:
         return ex.neg(node)
     if node.kind == ex.MUL:
@@ -85,7 +87,7 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         columns = node.data
         turned = [args[i] for j in range(columns) for i in range(j, len(args), columns)]
         return ex.stack(tuple(turned), len(args) // columns)
-    if node.kind == ex.ADD or node.op == "diag":
+    if node.kind == ex.ADD or node.op in ("diag", "kron"):
         return ex.rebuild(node, args)
     return ex.transpose(ex.rebuild(node, args) if node.args else node)
 

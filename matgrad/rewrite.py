@@ -8,20 +8,36 @@ can check that it still is.
 from __future__ import annotations
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad import expr as ex
-from matgrad.dims import Dim
+from matgrad import scalar_calculus
+from matgrad.definitions import (
+    Defined,
+    applied_entrywise,
+    definition_in,
+    function_in,
+    unknown_function,
+)
+from matgrad.dims import Dim, dim_add, dim_scale
 from matgrad.errors import InternalError, LimitProblem, MatgradError, Unsupported
-from matgrad.expr import Expr
+from matgrad.expr import Expr, Shape
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse, walk
 from matgrad.properties import has_property, push_transposes
 from matgrad.rules import TABLE as RULES
-from matgrad.shapes import Declared, Scope, build_nodes, declare, signature, unknown_function
+from matgrad.shapes import (
+    Declared,
+    Scope,
+    build_nodes,
+    declare,
+    signature,
+    size_values,
+)
 from matgrad.steps import DIFFERENTIAL, TRACE, Line, Step
 
 Bindings = Mapping[
@@ -67,19 +83,23 @@ def scope_of(where: tuple[Declared, ...], bindings: Bindings) -> Scope:
     values: dict[str, Expr] = {}
     dims: dict[str, Dim] = {}
     indices: dict[str, int | str | None] = {}
-    functions: dict[str, str] = {}
+    functions: dict[str, str | Defined] = {}
+    maps: dict[str, tuple[str, str, Shape]] = {}
     sizes: list[tuple[str, Dim]] = []
     for name, role, shape in ((d.name, d.role, d.shape) for d in where):
         value = bindings[name]
         if role == "elementwise":
-            functions[name] = str(value)
+            functions[name] = value if isinstance(value, Defined) else str(value)
         elif role == "index":
             assert isinstance(value, (int, str))
             indices[name] = value
             sizes.append((name, shape.rows))
         else:
             assert isinstance(value, Expr)
-            values[name] = value
+            if role == "map":  # bound by what it makes of its argument
+                maps[name] = (value.data[1], value.data[2], value.shape)
+            else:
+                values[name] = value
             for formal, actual in (
                 (shape.rows, value.shape.rows),
                 (shape.cols, value.shape.cols),
@@ -88,7 +108,7 @@ def scope_of(where: tuple[Declared, ...], bindings: Bindings) -> Scope:
                     dims.setdefault(formal, actual)
     for name, formal in sizes:
         dims[f"e_{name}"] = dims[formal] if isinstance(formal, str) else formal
-    return Scope(values, dims, indices, functions, {})
+    return Scope(values, dims, indices, functions, {}, maps)
 
 
 def instance(rule: str, bindings: Bindings) -> tuple[Expr, Expr]:
@@ -146,6 +166,7 @@ def function_differential(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     for argument, formal in zip(e.args, t.dims, strict=True):
         actual = (argument.shape.rows, argument.shape.cols)
         dims.update((n, a) for n, a in zip(formal, actual, strict=True) if isinstance(n, str))
+    dims.update(size_values(e))
     scope = Scope(values, dims, {}, {}, {})
     moving = {name for name, value in values.items() if depends(value)}
     kept = []
@@ -155,6 +176,72 @@ def function_differential(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     if not kept:
         raise Unsupported(f"`{e.op}` has no derivative by this argument")
     return ex.add(*kept)
+
+
+# --- definitions --------------------------------------------------------------------------------------------------------
+
+
+def derived(f: Defined, order: int, by_sympy: bool = True) -> Defined | None:
+    """The derivative of a definition, by SymPy or by matgrad's own rules; None if SymPy cannot be used."""
+    if order == 0:
+        return f
+    if by_sympy:
+        found = scalar_calculus.derivative(without_definitions(f.body), f.variable, order)
+        return None if found is None else f._replace(body=found)
+    body = f.body
+    for _ in range(order):
+        body = _scalar_derivative(body, f.variable)
+    return f._replace(body=body)
+
+
+def written_out(e: Expr) -> Expr:
+    """A function that has a definition, or a derivative of it, applied to its argument: written out."""
+    f, order = definition_in(e), e.data[2]
+    assert f is not None
+    found = derived(f, order) or derived(f, order, by_sympy=False)
+    assert found is not None
+    return applied_entrywise(found, e.args[0])
+
+
+def without_definitions(e: Expr) -> Expr:
+    """The expression with defined functions and their derivatives written out, those inside them too."""
+    while True:
+        those = [n for n in ex.postorder(e) if definition_in(n) is not None]
+        if not those:
+            return e
+        e = ex.substitute(e, {those[-1]: written_out(those[-1])})
+
+
+def _scalar_derivative(body: Expr, t: Expr) -> Expr:
+    """The derivative of a scalar by t, each function by its own differential with dt = 1."""
+    done: dict[Expr, Expr] = {t: ex.ONE}
+    moves = dependence(DIFFERENTIAL, (t,))
+    for node in ex.postorder(body):
+        if node in done:
+            continue
+        if not moves(node):
+            done[node] = ex.ZERO
+            continue
+        d = ex.diff(node)
+        if node.kind == ex.ADD:
+            d = _sum_rule(d, moves)
+        elif node.kind == ex.MUL:
+            d = _product_rule(d, moves)
+        elif node.op == "apply":
+            d = _unknown_derivative(d, moves)
+        else:
+            d = function_differential(node, moves)
+        done[node] = ex.substitute(d, {ex.diff(a): done[a] for a in node.args})
+    return done[body]
+
+
+def _write_out(order: int, by_sympy: bool, e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """f(x), or one of its derivatives, by what f is defined to be."""
+    f = definition_in(e)
+    if f is None or bool(e.data[2]) != bool(order):
+        return e
+    found = derived(f, e.data[2], by_sympy)
+    return e if found is None else applied_entrywise(found, e.args[0])
 
 
 # --- identities for any number of operands ----------------------------------------------------------------------------
@@ -210,9 +297,9 @@ def _stack_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 def _unknown_derivative(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     inner = e.args[0]
-    _, name, order = inner.data
+    order = inner.data[2]
     argument = inner.args[0]
-    return ex.hadamard(unknown_function(name, order + 1, argument), ex.diff(argument))
+    return ex.hadamard(unknown_function(function_in(inner), order + 1, argument), ex.diff(argument))
 
 
 def _constant(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -231,13 +318,40 @@ def _zero(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """Linear functions of zeros, at any depth, as zeros."""
 
     def fold(node: Expr) -> Expr:
-        linear = node.kind in (ex.INDEX, ex.STACK) or (node.kind == ex.CALL and node.op in _LINEAR)
-        return ex.zeros(node.shape) if linear and all(map(ex.is_zero, node.args)) else node
+        linear = node.kind in (ex.INDEX, ex.STACK, ex.SUM)
+        if linear and all(map(ex.is_zero, node.args)):
+            return ex.zeros(node.shape)
+        if node.kind == ex.CALL and any(ex.is_zero(node.args[i]) for i in linear_in(node.op)):
+            return ex.zeros(node.shape)
+        return node
 
     return ex.transform(e, fold)
 
 
-_LINEAR = frozenset(["tr", "sum", "mean", "diag", "diagonal", "transpose"])
+def parameter_names(op: str) -> list[str]:
+    """The names of a function's arguments, as its signature and its differential call them."""
+    return re.findall(r"(\w+):", FUNCTIONS[op].signature.partition("->")[0])
+
+
+@functools.cache
+def linear_in(op: str) -> tuple[int, ...]:
+    """Which arguments of a function it is linear in: d(f(..., X, ...)) has d(X) once, as in f(..., d(X), ...)."""
+    if op not in FUNCTIONS:
+        return ()
+    function = FUNCTIONS[op]
+    names = parameter_names(op)
+    found = []
+    for i, name in enumerate(names):
+        changed = ", ".join(f"d({n})" if n == name else n for n in names)
+        calls = [f"{n}({changed})" for n in (*function.names, op.partition(":")[0])]
+        if op == "transpose":
+            calls = [f"d({name})'"]
+        linear = any(
+            c in function.differential.replace(", 1)", ")").replace(", 2)", ")") for c in calls
+        )
+        if linear and function.differential.count(f"d({name})") == 1:
+            found.append(i)
+    return tuple(found)
 
 
 def _distribute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -322,13 +436,74 @@ def _place(rows: Dim, cols: Dim, here: bool, column: bool) -> Expr:
 
 
 def _linear_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
-    """f(c X) -> c f(X) for a linear function f of one argument."""
-    inner = e.args[0]
-    if inner.kind != ex.MUL or not (inner.data[1] or inner.coefficient != 1):
+    """f(c X) -> c f(X) for a function f, linear in the argument that moves."""
+    for i, a in enumerate(e.args):
+        if depends(a) and a.kind == ex.MUL and (a.data[1] or a.coefficient != 1):
+            outside = (ex.num(a.coefficient), *a.scalars)
+            core = ex.mul(*a.chain)
+            return ex.mul(*outside, ex.rebuild(e, (*e.args[:i], core, *e.args[i + 1 :])))
+    return e
+
+
+def _index_sum_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    name, first, last = e.args[0].data
+    return ex.sum_over(name, first, last, ex.diff(e.args[0].args[0]))
+
+
+def _index_sum_out(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """f(sum(i, X_i)) -> sum(i, f(X_i)), for the moving sum inside a term that is linear in it."""
+    inner = next((n for n in reversed(ex.postorder(e)) if n.kind == ex.SUM and depends(n)), e)
+    if inner is e:
         return e
-    outside = (ex.num(inner.coefficient), *inner.scalars)
-    core = ex.mul(*inner.chain)
-    return ex.mul(*outside, ex.rebuild(e, (core,)))
+    name, first, last = inner.data
+    summand = inner.args[0]
+    taken = ex.index_names(ex.substitute(e, {inner: ex.var("_", inner.shape)}))
+    if name in taken:
+        fresh = next(n for n in "ijklpqrs" if n not in taken | ex.index_names(summand))
+        summand, name = ex.rename_index(summand, name, fresh), fresh
+    return ex.sum_over(name, first, last, ex.substitute(e, {inner: summand}))
+
+
+def _constant_sum(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """sum(i=a:b, X) -> (b - a + 1) X for an X without i."""
+    name, first, last = e.data
+    if name in ex.index_names(e.args[0]):
+        return e
+    count = dim_add(last, dim_add(1, dim_scale(first, -1)))
+    return ex.mul(ex.size(count), e.args[0])
+
+
+def _index_sum_constant(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """sum(i, c A X_i B) -> c A sum(i, X_i) B for what does not depend on i."""
+    name, first, last = e.data
+    summand = e.args[0]
+    if summand.kind != ex.MUL:
+        return e
+
+    def fixed(a: Expr) -> bool:
+        return name not in ex.index_names(a)
+
+    outside = [ex.num(summand.coefficient), *filter(fixed, summand.scalars)]
+    inside = [s for s in summand.scalars if not fixed(s)]
+    chain = list(summand.chain)
+    front: list[Expr] = []
+    back: list[Expr] = []
+    while chain and fixed(chain[0]):
+        front.append(chain.pop(0))
+    while chain and fixed(chain[-1]):
+        back.insert(0, chain.pop())
+    if not front and not back and len(outside) == 1 and summand.coefficient == 1:
+        return e
+    middle = ex.mul(*inside, *([ex.mul(*chain)] if chain else []))
+    return ex.mul(*outside, *front, ex.sum_over(name, first, last, middle), *back)
+
+
+def _index_sum_factor(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """sum(i, tr(M_i E)) -> tr(sum(i, M_i) E), and the same for M_i E."""
+    name, first, last = e.data
+    factor, moving, trace = split_term(e.args[0], depends)
+    product = ex.mul(ex.sum_over(name, first, last, factor), moving)
+    return ex.call("tr", (product,), ex.SCALAR_SHAPE) if trace else product
 
 
 def _commute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -337,24 +512,21 @@ def _commute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 
 def _collect(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
-    """The sum of terms c tr(M E), c m E or c dt, all of one E that moves, as one such term."""
-    total: list[Expr] = []
-    leaf: Expr | None = None
-    traced = False
-    for term in e.args if e.kind == ex.ADD else (e,):
+    """The sum of terms c tr(M E), c m E or c dt with one term for each E that moves."""
+    groups: dict[tuple[Expr, bool], list[Expr]] = {}
+    terms = e.args if e.kind == ex.ADD else (e,)
+    for term in terms:
         factor, moving, trace = split_term(term, depends)
-        if leaf is not None and (moving is not leaf or trace != traced):
-            return e
-        leaf, traced = moving, trace
-        total.append(factor)
-    assert leaf is not None
-    factor = ex.add(*total)
-    if ex.is_zero(factor):
-        return ex.zeros(e.shape)
-    product = ex.mul(factor, leaf)
-    if not traced:
-        return product
-    return ex.call("tr", (product,), ex.SCALAR_SHAPE)
+        groups.setdefault((moving, trace), []).append(factor)
+    if len(groups) == len(terms):
+        return e
+    total = []
+    for (moving, trace), factors in groups.items():
+        product = ex.mul(ex.add(*factors), moving)
+        if trace and not ex.is_zero(product):
+            product = ex.call("tr", (product,), ex.SCALAR_SHAPE)
+        total.append(ex.zeros(e.shape) if ex.is_zero(product) else product)
+    return ex.add(*total)
 
 
 def _stack_factor(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -595,9 +767,28 @@ def split_term(term: Expr, depends: Callable[[Expr], bool]) -> tuple[Expr, Expr,
 def read_off(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """D of dy = tr(D' dX), dy = D' dx, dy = D dt; J of a vector dy = J dx; dY/dt of dY = (dY/dt) dt."""
     factor, leaf, _ = split_term(total, depends)
-    if total.is_scalar and not leaf.is_scalar:
+    if total.is_scalar and not leaf.is_scalar and leaf.op != "transpose":
         return push_transposes(ex.transpose(factor))
     return factor
+
+
+def _read_off_symmetric(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The partial derivatives by the entries on and below the diagonal; their column for each, of a vector."""
+    found = read_off(total, depends)
+    n = split_term(total, depends)[1].args[0].shape.rows
+    if not total.is_scalar:
+        return ex.mul(found, ex.duplication(n))
+    turned = push_transposes(ex.transpose(found))
+    return ex.add(found, turned, ex.neg(ex.hadamard(ex.eye(n), found)))
+
+
+def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The partial derivatives by the entries below the diagonal, and those by their negatives above it."""
+    found = read_off(total, depends)
+    if not total.is_scalar:
+        n = split_term(total, depends)[1].args[0].shape.rows
+        return ex.sub(found, ex.mul(found, ex.commutation(n, n)))
+    return ex.sub(found, push_transposes(ex.transpose(found)))
 
 
 Procedure = Callable[[Expr, Callable[[Expr], bool]], Expr]
@@ -618,9 +809,16 @@ PROCEDURES: dict[str, Procedure] = {
     "sum-sum": functools.partial(_distribute_over, "sum"),
     "blocks": _blocks,
     "linear-scalar": _linear_scalar,
+    "index-sum-rule": _index_sum_rule,
+    "index-sum-out": _index_sum_out,
+    "index-sum-factor": _index_sum_factor,
+    "constant-sum": _constant_sum,
+    "index-sum-constant": _index_sum_constant,
     "commute": _commute,
     "collect": _collect,
     "read-off": read_off,
+    "read-off-symmetric": _read_off_symmetric,
+    "read-off-skew": _read_off_skew,
     "stack-factor": _stack_factor,
     "one-transpose": _one_transpose,
     "basis-stack": _basis_stack,
@@ -628,6 +826,9 @@ PROCEDURES: dict[str, Procedure] = {
     "add-numbers": _add_numbers,
     "definition": _definition,
     "multiply-out": _multiply_out,
+    "write-out": functools.partial(_write_out, 0, False),
+    "derivative-by-sympy": functools.partial(_write_out, 1, True),
+    "derivative-by-rules": functools.partial(_write_out, 1, False),
     "first-order": _first_order,
 }
 
@@ -742,11 +943,13 @@ def dependence(phase: str, wrt: tuple[Expr, ...]) -> Callable[[Expr], bool]:
 class Recorder:
     """Applies rules and writes down what it did. The only maker of steps."""
 
-    def __init__(self, wrt: tuple[Expr, ...]) -> None:
+    def __init__(self, wrt: tuple[Expr, ...], adjugate: bool = False) -> None:
         self.wrt = wrt
+        self.adjugate = adjugate  # whether d det(X) is written with adj(X)
         self.steps: list[Step] = []
         self.focus: Expr | None = None  # the term inside which rules are applied to a part
         self.line = 0
+        self.part = 0
         self.enter(DIFFERENTIAL)
 
     def enter(self, phase: str) -> None:
@@ -801,7 +1004,18 @@ class Recorder:
                 return before
             raise InternalError(f"rule {rule} does not apply to {before!r}: {left!r}")
         self.steps.append(
-            Step(rule, before, after, left, right, bindings, self.phase, self.line, assuming)
+            Step(
+                rule,
+                before,
+                after,
+                left,
+                right,
+                bindings,
+                self.phase,
+                self.line,
+                assuming,
+                self.part,
+            )
         )
         self.focus = after if self.focus is not None else None
         return after
@@ -952,12 +1166,7 @@ def step_reason(step: Step) -> tuple[str, bool]:
 
 
 # Functions that d passes through: their differential is themselves of the differential.
-LINEAR = frozenset(
-    op
-    for op, f in FUNCTIONS.items()
-    if f.differential in (f"{name}(d({arg}))" for name in f.names for arg in "xX")
-    or f.differential == "d(X)'"
-)
+LINEAR = frozenset(op for op in FUNCTIONS if linear_in(op) and len(parameter_names(op)) == 1)
 
 
 def lines(start: Expr, steps: list[Step], full: bool = False) -> list[Line]:

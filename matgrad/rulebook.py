@@ -30,6 +30,8 @@ def _function_entry(f: Function) -> Entry:
     left = f.plain.replace("ln det(", "logdet(")
     for name, _ in parameters:
         left = left.replace(f"<{name}>", name).replace(f"<{name}^>", name)
+    for name in signature(f.op).sizes:
+        left = left.replace(f"<{name}>", name)
     return Entry(
         f"d:{f.op}",
         f"d({left}) -> {f.differential}",
@@ -43,7 +45,7 @@ def _function_entry(f: Function) -> Entry:
 
 def _in_domain(declaration: str, domain: str) -> str:
     """A declaration restricted to the domain of a function."""
-    if domain in ("invertible", "spd"):
+    if domain in ("invertible", "right_half_plane", "spd"):
         return declaration.replace("matrix(n, n)", "invertible(n)")
     if domain == "positive":
         return declaration.replace("vector(n)", "positive(n)").replace(": scalar", ": positive")

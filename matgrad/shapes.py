@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from matgrad import expr as ex
+from matgrad import maps
+from matgrad.definitions import (
+    Defined,
+    applied_entrywise,
+    broadcast,
+    definitions_in,
+    unknown_function,
+)
 from matgrad.dims import (
     Dim,
     DimVar,
@@ -38,11 +46,12 @@ from matgrad.errors import (
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import (
     BY_NAME,
+    CONSTANTS,
     DIRECTIONS,
     FILLED,
     NEED_DIRECTION,
     OPERATOR_NAMES,
-    SIZED_CONSTANTS,
+    SIZED_FUNCTIONS,
     SIZES,
     TABLE,
     Function,
@@ -112,10 +121,12 @@ class Typed(NamedTuple):
     assumed: tuple[str, ...]  # names whose kind was not declared
     notes: tuple[str, ...]
     text: str
-    maps: tuple[
-        tuple[str, Shape], ...
-    ] = ()  # declared functions of whole values, and the shapes of their values
+    maps: tuple[tuple[str, Shape, Shape], ...] = ()
+    """Unknown functions of whole values, and the shapes of their values and arguments."""
+    definitions: tuple[Defined, ...] = ()
+    """Defined functions that stand in the expression."""
     unused: tuple[str, ...] = ()
+    """Declared names that the expression does not have."""
 
 
 # --- declarations -----------------------------------------------------------------------------------------------------
@@ -272,7 +283,7 @@ def _dimension(
     `known` has what `len(x)`, `rows(X)` and `cols(X)` in it are.
     """
     values: dict[int, Dim] = {}
-    for item in reversed(_size_items(node)):
+    for item in reversed(_size_nodes(node)):
         if known is not None and id(item) in known and item.kind == "call":
             values[id(item)] = resolve(known[id(item)])
             continue
@@ -308,17 +319,6 @@ def _dimension(
     return value
 
 
-def _size_items(node: Syntax) -> list[Syntax]:
-    """What a size is made of, parents first; what stands in `len(x)` is no part of it."""
-    found, todo = [], [node]
-    while todo:
-        item = todo.pop()
-        found.append(item)
-        if item.kind != "call":
-            todo.extend(reversed(item.args))
-    return found
-
-
 def _not_a_dimension(node: Syntax, text: str, what: str) -> ShapeProblem:
     if what == "size":
         return ShapeProblem(
@@ -335,6 +335,27 @@ def _not_a_dimension(node: Syntax, text: str, what: str) -> ShapeProblem:
     )
 
 
+def _size_nodes(node: Syntax) -> list[Syntax]:
+    """The nodes of a size, parents first; `rows(X)` is one of them, and X is none."""
+    found = []
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        found.append(item)
+        if item.kind != "call":
+            todo.extend(reversed(item.args))
+    return found
+
+
+def _size_arguments(node: Syntax) -> list[Syntax]:
+    """The arguments of a call that are sizes: `m, n` in `unvec(a, m, n)`."""
+    if node.kind != "call":
+        return []
+    if node.value in CONSTANTS:
+        return node.args
+    return node.args[SIZED_FUNCTIONS[node.value] :] if node.value in SIZED_FUNCTIONS else []
+
+
 def _divisible(dim: Dim, k: int) -> bool:
     """Whether a size divided by a number can be a size: n(n + 1)/2 can, 1/2 and n/2 cannot be known to."""
     if isinstance(dim, int):
@@ -343,25 +364,46 @@ def _divisible(dim: Dim, k: int) -> bool:
 
 
 class Signature(NamedTuple):
-    """The parameters of a function, the shape of its value, and the property that each parameter should have, or ""."""
+    """The parameters of a function, the shape of its value, the property that each parameter should have, or "", and the
+    names of sizes given as arguments."""
 
     parameters: tuple[tuple[str, Shape], ...]
     result: Shape
     properties: tuple[str, ...]
+    sizes: tuple[str, ...]
 
 
 @functools.cache
 def signature(op: str) -> Signature:
     """The signature of a function of the table, read from its text."""
-    text = TABLE[op].signature
+    return _read_signature(TABLE[op].signature)
+
+
+@functools.cache
+def _constant_signatures(name: str) -> tuple[Signature, ...]:
+    """The signatures of a sized constant, one for each number of sizes."""
+    return tuple(map(_read_signature, CONSTANTS[name].signatures))
+
+
+def _read_signature(text: str) -> Signature:
     root = parse(text, "signature").root
-    parameters = [_declaration(d, text) for d in root.args[0].args]
+    arguments = root.args[0].args
+    parameters = [_declaration(d, text) for d in arguments if d.args[0].value != "size"]
+    sizes = [str(d.value) for d in arguments if d.args[0].value == "size"]
     result = _declaration(Syntax("declaration", [root.args[1]], 0, 0, "value"), text)
     return Signature(
         tuple((p.name, p.shape) for p in parameters),
         result.shape,
         tuple(p.properties[0] if p.properties else "" for p in parameters),
+        tuple(sizes),
     )
+
+
+def size_values(e: Expr) -> dict[str, Dim]:
+    """The sizes that a call was given as arguments, by their names in the signature."""
+    sig = signature(e.op)
+    found = {sig.result.rows: e.shape.rows, sig.result.cols: e.shape.cols}
+    return {name: found[name] for name in sig.sizes}
 
 
 def _closest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
@@ -422,6 +464,8 @@ class Inference:
         ] = []  # sizes m*n that functions made, each with m and n
         self.integers: dict[str, None] = {}  # undeclared names that are exponents of matrices
         self.bounds: dict[str, None] = {}  # undeclared names that are bounds of an index
+        self.parameters: Mapping[str, tuple[str, ...]] = {}  # of definitions
+        self.bound_names: tuple[str, ...] = ()  # the variable of a definition
         self.ranges: dict[int, tuple[Dim, Dim]] = {}
         self.limits: dict[
             int, tuple[Dim, Dim]
@@ -448,10 +492,9 @@ class Inference:
             if isinstance(a, str) and a not in declared
         }
         for node in parsed.nodes:
-            if node.kind == "call" and node.value in SIZED_CONSTANTS:
-                self.size_names |= {n for a in node.args for n in _names_below(a)} - declared.keys()
+            self.size_names |= _size_names(node) - declared.keys()
             if node.kind == "binding":
-                names = [i for a in node.args for i in _size_items(a) if i.kind == "name"]
+                names = [i for a in node.args for i in _size_nodes(a) if i.kind == "name"]
                 free = [
                     str(i.value)
                     for i in names
@@ -539,7 +582,7 @@ class Inference:
 
     def need_sizes(self, node: Syntax) -> None:
         """That no declared name in a size or a bound is something else than an integer."""
-        for item in _size_items(node):
+        for item in _size_nodes(node):
             known = self.declared.get(str(item.value)) if item.kind == "name" else None
             if known is not None and not {"integer", "whole"} & set(known.properties):
                 raise ShapeProblem(
@@ -554,7 +597,7 @@ class Inference:
         outer = {
             str(item.value): limits
             for a in node.args
-            for item in _size_items(a)
+            for item in _size_nodes(a)
             if (limits := self.limits.get(id(self.bound.get(id(item))))) is not None
         }
         if not outer or isinstance(bound, int):
@@ -1269,27 +1312,17 @@ class Inference:
 
     def call(self, node: Syntax) -> Shape:
         name = str(node.value)
-        stem = name.rstrip("'")
+        stem, marks = maps.split(name)
         known = self.declared.get(stem)
+        if known is not None and known.argument is not None:
+            return self.unknown_map(node, known, marks)
+        if marks.strip(maps.PRIME):
+            raise self.not_a_map(node, stem, marks)
         if known is not None and known.role in ("elementwise", "definition"):
             self.count_arguments(node, stem, 1)
-            if known.role == "definition" and name != stem:
-                raise NameProblem(
-                    f"`{stem}` is defined by a formula, and has no name for its derivative",
-                    (Mark(node.start, node.end),),
-                    "define the derivative as a function of its own, `--let 'g(t) = ...'`",
-                    self.text,
-                )
+            if self.parameters.get(stem):
+                self.use_parameters(node, stem, bool(marks))
             return self.shape(node.args[0])
-        if known is not None and known.argument is not None and name != stem:
-            raise NameProblem(
-                f"`{stem}` is a function of a whole value, and has no name for its derivative",
-                (Mark(node.start, node.end),),
-                f"write `{stem}(...)`, or `{stem}(...)'` for its transpose",
-                self.text,
-            )
-        if known is not None and known.argument is not None:
-            return self.unknown_map(node, known)
         if node.args and node.args[0].kind == "binding":
             return self.index_sum(node)
         ranges = [a for a in node.args if a.kind == "binding"]
@@ -1301,7 +1334,7 @@ class Inference:
                 f"write `{name}({', '.join(map(self.source, [ranges[0], *others]))})`",
                 self.text,
             )
-        if known is None and name in SIZED_CONSTANTS:
+        if self.is_sized_constant(node):
             for a in node.args:
                 self.need_sizes(a)
             dims = [_dimension(a, self.text, "size", self.constants) for a in node.args]
@@ -1318,14 +1351,41 @@ class Inference:
             raise self.not_a_function(node, name)
         return self.named_function(node, name)
 
+    def is_sized_constant(self, node: Syntax) -> bool:
+        """Whether a call is eye(n), K(m, n), ... A variable K may stand beside the constant, and K(x) for a vector x,
+        or K(x + y) with one argument, is a product that lacks its sign."""
+        name = str(node.value)
+        known = self.declared.get(name)
+        if name not in CONSTANTS or (known is not None and known.role != "variable"):
+            return False
+        if len(name) > 1:
+            return known is None
+        counts = {len(s.sizes) for s in _constant_signatures(name)}
+        sizes = all(
+            n.kind in ("number", "name", "add", "mul", "juxtapose", "div", "call")
+            and n.value not in self.declared
+            and (n.kind != "call" or n.value in SIZES)
+            for a in node.args
+            for n in _size_nodes(a)
+        )
+        return sizes and len(node.args) in counts
+
     def named_function(self, node: Syntax, name: str) -> Shape:
-        kinds = [self.shape(a).kind for a in node.args]
+        arguments, sizes = node.args, _size_arguments(node)
+        if sizes or name in SIZED_FUNCTIONS:
+            sig = signature(BY_NAME[name][0].op)
+            self.count_arguments(node, name, len(sig.parameters) + len(sig.sizes))
+            arguments = node.args[: len(sig.parameters)]
+        kinds = [self.shape(a).kind for a in arguments]
         function = pick(name, kinds, direction(node))
         if function is None:
             raise self.wrong_arguments(node, name)
         turned = function == "transposed"
         if turned:
             function = pick(name, [VECTOR])
+        if function == "column":
+            actual = self.shape(arguments[0])
+            return actual if actual.kind == VECTOR else ex.transposed_shape(actual)
         if isinstance(function, str):
             return ex.SCALAR_SHAPE
         assert function is not None
@@ -1341,13 +1401,16 @@ class Inference:
         ):
             self.avoid_vector_slip(*node.args)
             return self.same_shape(node, f"`{name}`")
-        fresh: dict[Dim, Dim] = {}
+        for a in sizes:
+            self.need_sizes(a)
+        given = (_dimension(a, self.text, "size", self.constants) for a in sizes)
+        fresh: dict[Dim, Dim] = dict(zip(sig.sizes, given, strict=True))
 
         def instance(dim: Dim) -> Dim:
             if isinstance(dim, str):
                 return fresh.setdefault(dim, DimVar(dim))
             if isinstance(dim, Poly):
-                return _substituted(dim, fresh)
+                return substituted(dim, fresh)
             return dim
 
         for argument, asked in zip(node.args, sig.properties, strict=False):
@@ -1355,7 +1418,7 @@ class Inference:
             if asked == "whole" and (order is None or order < 0):
                 raise self.not_an_order(node, name, argument)
         value: Shape | None = None
-        for argument, (_, wanted) in zip(node.args, sig.parameters, strict=False):
+        for argument, (_, wanted) in zip(arguments, sig.parameters, strict=False):
             actual = self.shape(argument)
             if turned:
                 actual = ex.transposed_shape(actual)
@@ -1413,7 +1476,8 @@ class Inference:
                 f"write `{name}(X, 1)` down the columns or `{name}(X, 2)` along the rows",
                 self.text,
             )
-        self.count_arguments(node, name, len(signature(candidates[0].op).parameters))
+        sig = signature(candidates[0].op)
+        self.count_arguments(node, name, len(sig.parameters) + len(sig.sizes))
         argument = node.args[0]
         if "whole" in signature(candidates[0].op).properties:
             return self.not_an_order(node, name, argument)
@@ -1433,8 +1497,30 @@ class Inference:
         )
         return self.problem(f"`{name}` takes {wanted}", argument, help=f"`{x}` is a {actual}")
 
-    def unknown_map(self, node: Syntax, known: Declared) -> Shape:
-        """u(x) for a declared function of a whole vector or matrix."""
+    def use_parameters(self, node: Syntax, name: str, primed: bool) -> None:
+        """A call of a definition that speaks of other names: they are variables here, scalars."""
+        those = self.parameters[name]
+        if primed:
+            raise NameProblem(
+                f"`{name}` depends on {', '.join(f'`{p}`' for p in those)} too, and has no name for its derivative",
+                (Mark(node.start, node.end),),
+                "define the derivative as a function of its own, `--let 'g(t) = ...'`",
+                self.text,
+            )
+        for p in those:
+            if p in self.declared:
+                self.names.setdefault(p, self.declared[p].shape)
+            elif self.names.setdefault(p, ex.SCALAR_SHAPE).kind != SCALAR:
+                raise ShapeProblem(
+                    f"`{p}` stands in the definition of `{name}`, and would be a {self.names[p].kind} here",
+                    (Mark(node.start, node.end, f"`{p}` is a scalar in it"),),
+                    f"declare it, `--let '{p}: scalar'`, or use another name",
+                    self.text,
+                    (p,) if len(default_kinds(p)) > 1 and p not in self.transposed else (),
+                )
+
+    def unknown_map(self, node: Syntax, known: Declared, marks: str) -> Shape:
+        """u(x), or a derivative of u at x, for a declared function of a whole value."""
         self.count_arguments(node, known.name, 1)
         wanted = known.argument
         assert wanted is not None
@@ -1446,7 +1532,46 @@ class Inference:
                 node.args[0],
                 help=f"`{self.source(node.args[0])}` is a {shape_text(actual)}",
             )
-        return known.shape
+        value, right = known.shape, ""
+        for mark in reversed(marks):
+            right = maps.operator(value, wanted) + right
+            if mark != right[0]:
+                front = marks[: len(marks) - len(right)]
+                raise self.wrong_derivative(node, known, front.strip(maps.PRIME) + right)
+            value = maps.derivative_shape(value, wanted)
+        return value
+
+    def wrong_derivative(self, node: Syntax, known: Declared, right: str) -> NameProblem:
+        """Another operator than the one that differentiates such a function: `right` is the word that does."""
+        argument = self.source(node.args[0])
+        what = {
+            maps.GRADIENT: "a scalar function of an array has a gradient",
+            maps.JACOBIAN: "a function to vectors or matrices has a Jacobian",
+            maps.PRIME: "a scalar function of a scalar has a derivative",
+        }[right[0]]
+        shown = maps.spelled(known.name, right)
+        primed = str(node.value).endswith(maps.PRIME)
+        return NameProblem(
+            f"{what}, `{shown}({argument})`",
+            (Mark(node.start, node.end, f"`{known.name}`: {known.shape} of {known.argument}"),),
+            f"write `{shown}({argument})`"
+            + (f", or `{known.name}({argument})'` for the transpose" if primed else ""),
+            self.text,
+        )
+
+    def not_a_map(self, node: Syntax, name: str, marks: str) -> NameProblem:
+        """`∇f(x)` of something else than a function of a whole value."""
+        word = marks.strip(maps.PRIME)
+        known = self.declared.get(name)
+        help = f"declare it: `--let '{name}: scalar of vector(n)'`"
+        if known is not None and known.role != "variable":
+            help = f"the derivative of a function of one number is `{name}'(x)`"
+        return NameProblem(
+            f"`{word}` stands before an unknown function of a whole vector or matrix only",
+            (Mark(node.start, node.start + len(word), "not before this function"),),
+            help,
+            self.text,
+        )
 
     def size_of(self, node: Syntax, name: str) -> Shape:
         """len(x), rows(X), cols(X)."""
@@ -1546,7 +1671,8 @@ class Inference:
         if len(node.args) != count:
             arguments = ", ".join("xyz"[:count])
             if name in BY_NAME:
-                arguments = ", ".join(p for p, _ in signature(BY_NAME[name][0].op).parameters)
+                sig = signature(BY_NAME[name][0].op)
+                arguments = ", ".join([*(p for p, _ in sig.parameters), *sig.sizes])
             if name == "sum" and len(node.args) == 2 and direction(node) is not None:
                 x = self.source(node.args[0])
                 arguments += f")`, `colsum({x})` down the columns or `rowsum({x}"
@@ -1632,15 +1758,19 @@ def _whole(node: Syntax) -> int | None:
 
 
 def _sized_shape(name: str, dims: list[Dim], node: Syntax, text: str) -> Shape:
-    if name == "eye" and len(dims) == 1:
-        return ex.matrix_shape(dims[0], dims[0])
-    if name != "eye" and len(dims) == 1:
-        return ex.vector_shape(dims[0])
-    if name != "eye" and len(dims) == 2:
-        return ex.matrix_shape(dims[0], dims[1])
-    wanted = "one size" if name == "eye" else "one or two sizes"
+    """The shape of a sized constant."""
+    signatures = _constant_signatures(name)
+    for sig in signatures:
+        if len(sig.sizes) == len(dims):
+            given: dict[Dim, Dim] = dict(zip(sig.sizes, dims, strict=True))
+            rows, cols = (substituted(d, given) for d in (sig.result.rows, sig.result.cols))
+            return Shape(sig.result.kind, rows, cols)
+    words = " or ".join("one" if len(s.sizes) == 1 else "two" for s in signatures)
     raise ShapeProblem(
-        f"`{name}` takes {wanted}", (Mark(node.start, node.end),), f"write `{name}(n)`", text
+        f"`{name}` takes {words} size{'s' if words != 'one' else ''}",
+        (Mark(node.start, node.end),),
+        f"write `{name}({', '.join(signatures[0].sizes)})`",
+        text,
     )
 
 
@@ -1650,6 +1780,7 @@ _OF_SCALAR = {
     "det": "itself",
     "sum": "itself",
     "transpose": "itself",
+    "vec": "itself",
     "logdet": "log",
     "norm2": "abs",
     "norm1": "abs",
@@ -1694,6 +1825,8 @@ def pick(name: str, kinds: list[str], along: int | None = None) -> Function | st
             return TABLE[f"{name}:{along}"]
         if name in ("max", "min"):
             return TABLE[f"{name}:pair"]
+    if name == "vec" and kinds in ([VECTOR], [ROW]):
+        return "column"
     if kinds == [SCALAR]:
         for function in BY_NAME[name]:
             if function.op in _OF_SCALAR:
@@ -1711,14 +1844,18 @@ def pick(name: str, kinds: list[str], along: int | None = None) -> Function | st
     return None
 
 
-def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) -> Expr:
-    """The value of a named function on expressions whose shapes fit."""
+def apply_function(
+    name: str, args: tuple[Expr, ...], along: int | None = None, sizes: Sequence[Dim] = ()
+) -> Expr:
+    """The value of a named function on expressions whose shapes fit; `sizes` are the arguments that are sizes."""
     if name in ("log", "ln") and args[0].kind == ex.CALL and args[0].op == "det":
         return ex.call("logdet", args[0].args, ex.SCALAR_SHAPE)
     function = pick(name, [a.shape.kind for a in args], along)
     if isinstance(function, str):
         if function == "itself":
             return args[0]
+        if function == "column":
+            return ex.vec(args[0])
         if function == "inverse":
             return ex.inverse(args[0])
         if function == "transposed":
@@ -1726,28 +1863,26 @@ def apply_function(name: str, args: tuple[Expr, ...], along: int | None = None) 
         return apply_function(function, args)
     if function is None:
         raise InternalError(f"{name} of {', '.join(str(a.shape) for a in args)}")
-    if function.op == "inv":
-        return ex.inverse(args[0])
-    if function.op == "transpose":
-        return ex.transpose(args[0])
+    if function.op in ex.CONSTRUCTORS:
+        return ex.CONSTRUCTORS[function.op](*args)
     sig = signature(function.op)
     if len(sig.parameters) < len(args):
         args = args[: len(sig.parameters)]  # the direction is part of the operation's name
     if sig.result.kind == ARRAY:
         if len(args) == 2 and sig.parameters[0][1].kind == ARRAY:
-            args = _broadcast(*args)
+            args = broadcast(*args)
         return ex.call(function.op, args, args[-1].shape)
-    dims: dict[Dim, Dim] = {}
+    dims: dict[Dim, Dim] = dict(zip(sig.sizes, sizes, strict=True))
     for argument, (_, shape) in zip(args, sig.parameters, strict=True):
         dims[shape.rows], dims[shape.cols] = argument.shape.rows, argument.shape.cols
     r = sig.result
     if r.kind == SCALAR:
         return ex.call(function.op, args, ex.SCALAR_SHAPE)
-    rows, cols = (_substituted(d, dims) for d in (r.rows, r.cols))
+    rows, cols = (substituted(d, dims) for d in (r.rows, r.cols))
     return ex.call(function.op, args, Shape(r.kind, rows, cols))
 
 
-def _substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
+def substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
     """A dimension of a signature with the sizes of actual arguments."""
     if isinstance(dim, Poly):
         total: Dim = 0
@@ -1758,15 +1893,6 @@ def _substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
             total = dim_add(total, dim_scale(product, count))
         return total
     return dims.get(dim, dim)
-
-
-def kronecker(a: Expr, b: Expr) -> Expr:
-    """The Kronecker product of any two shapes."""
-    if a.is_scalar or b.is_scalar:
-        return ex.mul(a, b)
-    kind = a.shape.kind if a.shape.kind == b.shape.kind else MATRIX
-    shape = Shape(kind, dim_mul(a.shape.rows, b.shape.rows), dim_mul(a.shape.cols, b.shape.cols))
-    return ex.call("kron", (a, b), shape)
 
 
 def dot_product(a: Expr, b: Expr) -> Expr:
@@ -1809,58 +1935,100 @@ _IN_DEFINITIONS = frozenset(
 )
 
 
-def _read_definition(name: str, body: Parsed) -> tuple[Expr, Expr]:
-    """The variable and the value of `f(t) = ...`, both scalars. The value speaks of t alone."""
-    t = Declared(name, ex.SCALAR_SHAPE, (), "variable")
-    inference = Inference(body, {name: t}, {})
-    inference.run()
-    for other in inference.names.keys() - {name}:
-        raise NameProblem(
-            f"`{other}` stands in a definition that is a function of `{name}` alone",
-            tuple(Mark(n.start, n.end) for n in body.nodes if n.value == other),
-            "write `exp(...)` for a power of e"
-            if other == "e"
-            else f"write numbers and `{name}` only",
-            body.text,
-        )
-    for node in body.nodes:
-        if node.kind not in _IN_DEFINITIONS or node.value in (*FILLED, *SIZED_CONSTANTS, "Σ"):
-            raise SyntaxProblem(
-                "a definition is made of numbers, its variable and elementwise functions",
-                (Mark(node.start, node.end, "not elementwise"),),
-                "as in `f(t) = t^2*exp(-t)`",
+def infer_definitions(declared: Mapping[str, Declared]) -> dict[str, Inference]:
+    """The shapes inside each definition `f(t) = ...`, all of them scalars. Its names are t and its parameters.
+
+    Raises MatgradError with the characters at fault.
+    """
+    found: dict[str, Inference] = {}
+    for d in declared.values():
+        if d.definition is None:
+            continue
+        variable, body = d.definition
+        within = {**declared, variable: Declared(variable, ex.SCALAR_SHAPE, (), "variable")}
+        names = {str(n.value) for n in body.nodes if n.kind == "name"} - within.keys()
+        inference = Inference(body, within, dict.fromkeys(names, SCALAR))
+        inference.bound_names = (variable,)
+        inference.run()
+        for name, shape in inference.names.items():
+            if shape.kind != SCALAR:
+                raise NameProblem(
+                    f"`{name}` stands in the definition of `{d.name}`, and is not a scalar",
+                    tuple(Mark(n.start, n.end) for n in body.nodes if n.value == name),
+                    f"a definition is made of numbers, `{variable}` and scalars",
+                    body.text,
+                )
+        for node in body.nodes:
+            callee = declared.get(maps.split(str(node.value))[0]) if node.kind == "call" else None
+            whole = callee is not None and callee.role == "map"
+            if (
+                node.kind not in _IN_DEFINITIONS
+                or node.value in (*FILLED, *CONSTANTS, "Σ")
+                or whole
+            ):
+                raise SyntaxProblem(
+                    "a definition is made of numbers, its variable and elementwise functions",
+                    (Mark(node.start, node.end, "not elementwise"),),
+                    "as in `f(t) = t^2*exp(-t)`",
+                    body.text,
+                )
+        found[d.name] = inference
+    return found
+
+
+def _in_order(definitions: Mapping[str, Inference]) -> dict[str, set[str]]:
+    """The definitions that each definition calls, in an order in which those come first. Raises NameProblem."""
+    calls = {
+        name: {maps.split(str(n.value))[0] for n in i.parsed.nodes if n.kind == "call"}
+        & definitions.keys()
+        for name, i in definitions.items()
+    }
+    order: dict[str, set[str]] = {}
+    while len(order) < len(calls):
+        ready = [n for n, below in calls.items() if n not in order and below <= order.keys()]
+        if not ready:
+            name = next(n for n in calls if n not in order)
+            body = definitions[name].parsed
+            raise NameProblem(
+                f"the definition of `{name}` leads back to `{name}`",
+                (Mark(body.root.start, body.root.end),),
+                "define it by functions that are known without it",
                 body.text,
             )
-    variable = ex.var(name, ex.SCALAR_SHAPE)
-    return variable, build(body, Scope({name: variable}, {}, {}, {}, inference.constants))
+        order.update((n, calls[n]) for n in ready)
+    return order
 
 
-def applied_entrywise(variable: Expr, body: Expr, argument: Expr) -> Expr:
-    """A scalar expression in a scalar variable, for each entry of an argument of any shape."""
-    if argument.is_scalar:
-        return ex.substitute(body, {variable: argument})
-    done: dict[Expr, Expr] = {variable: argument}
-    for node in ex.postorder(body):
-        args = tuple(done.get(a, a) for a in node.args)
-        if node in done or all(a.is_scalar for a in args):
-            done.setdefault(node, node)
-        elif node.kind == ex.ADD:
-            ones = ex.ones(argument.shape)
-            done[node] = ex.add(*(ex.mul(a, ones) if a.is_scalar else a for a in args))
-        elif node.kind == ex.MUL:
-            done[node] = ex.hadamard(ex.num(node.coefficient), *args)
-        elif node.op == "power":
-            done[node] = ex.epower(*args)
-        else:
-            both = _broadcast(*args) if len(args) == 2 and node.op != "polygamma" else args
-            done[node] = ex.call(node.op, both, argument.shape, *node.data[1:])
-    value = done[body]
-    return ex.mul(value, ex.ones(argument.shape)) if value.is_scalar else value
+def parameters(definitions: Mapping[str, Inference]) -> dict[str, tuple[str, ...]]:
+    """The names other than its variable that a definition depends on, also by way of another one."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, below in _in_order(definitions).items():
+        inference = definitions[name]
+        own = [n for n in inference.names if n not in inference.bound_names]
+        found[name] = tuple(dict.fromkeys([*own, *(p for b in sorted(below) for p in found[b])]))
+    return found
 
 
-def unknown_function(name: str, order: int, argument: Expr) -> Expr:
-    """f, f', f'', ... applied to each entry."""
-    return ex.call("apply", (argument,), argument.shape, name, order)
+def build_definitions(
+    definitions: Mapping[str, Inference], values: Mapping[str, Expr], functions: Mapping[str, str]
+) -> dict[str, Defined]:
+    """The functions that definitions make, given the values of their parameters."""
+    found: dict[str, Defined] = {}
+    for name in _in_order(definitions):
+        inference = definitions[name]
+        (t,) = inference.bound_names
+        variable = ex.var(t, ex.SCALAR_SHAPE)
+        scope = Scope(
+            {**values, t: variable},
+            {},
+            {},
+            functions,
+            inference.constants,
+            sizes=inference.size_names,
+            definitions=found,
+        )
+        found[name] = Defined(name, variable, build(inference.parsed, scope))
+    return found
 
 
 def shape_text(shape: Shape) -> str:
@@ -1878,22 +2046,14 @@ class Scope(NamedTuple):
     values: Mapping[str, Expr]
     dims: Mapping[str, Dim]
     indices: Mapping[str, int | str | None]
-    functions: Mapping[str, str]
+    functions: Mapping[str, str | Defined]
     constants: Mapping[int, Dim]
-    maps: Mapping[str, Shape] = {}
+    maps: Mapping[str, tuple[str, str, Shape]] = {}  # name, marks and the shape of the value
     ranges: Mapping[int, tuple[Dim, Dim]] = {}
     bound: Mapping[int, Syntax | None] = {}
     sizes: Collection[str] = ()
     filled: Mapping[int, Shape] = {}
-    definitions: Mapping[str, tuple[Expr, Expr]] = {}
-
-
-def _broadcast(a: Expr, b: Expr) -> tuple[Expr, Expr]:
-    if a.is_scalar and not b.is_scalar:
-        return ex.mul(a, ex.ones(b.shape)), b
-    if b.is_scalar and not a.is_scalar:
-        return a, ex.mul(b, ex.ones(a.shape))
-    return a, b
+    definitions: Mapping[str, Defined] = {}
 
 
 def build(parsed: Parsed, scope: Scope) -> Expr:
@@ -1907,19 +2067,43 @@ def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[i
     for node in nodes:
         if node.kind in ("all", "rule", "equation", "binding"):
             continue
-        if node.kind == "call" and node.value in SIZED_CONSTANTS:
+        if node.kind == "call" and node.value in CONSTANTS and not _is_function(node, scope):
             done[id(node)] = _sized_constant(node, parsed.text, scope)
+            continue
+        if node.kind == "call" and node.value in SIZED_FUNCTIONS and not _is_function(node, scope):
+            sizes = [_size_in(a, parsed.text, scope) for a in _size_arguments(node)]
+            args = tuple(done[id(a)] for a in node.args[: SIZED_FUNCTIONS[node.value]])
+            done[id(node)] = apply_function(node.value, args, None, sizes)
             continue
         done[id(node)] = _build_node(node, [done.get(id(a), ex.ZERO) for a in node.args], scope)
     return done
 
 
+def _is_function(node: Syntax, scope: Scope) -> bool:
+    """Whether a call is one of a function that the user declared."""
+    return any(node.value in names for names in (scope.functions, scope.definitions, scope.maps))
+
+
+_CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
+    "eye": ex.eye,
+    "commutation": ex.commutation,
+    "duplication": ex.duplication,
+    "elimination": ex.elimination,
+}
+
+
 def _sized_constant(node: Syntax, text: str, scope: Scope) -> Expr:
-    dims = [_dim_in(_dimension(a, text, "size", scope.constants), scope) for a in node.args]
+    dims = [_size_in(a, text, scope) for a in node.args]
+    op = CONSTANTS[str(node.value)].op
+    if op in _CONSTRUCTORS:
+        return _CONSTRUCTORS[op](*dims)
     shape = _sized_shape(str(node.value), dims, node, text)
-    return {"eye": lambda s: ex.eye(s.rows), "ones": ex.ones, "zeros": ex.zeros}[str(node.value)](
-        shape
-    )
+    return ex.ones(shape) if op == "ones" else ex.zeros(shape)
+
+
+def _size_in(node: Syntax, text: str, scope: Scope) -> Dim:
+    """The size that an argument stands for."""
+    return _dim_in(_dimension(node, text, "size", scope.constants), scope)
 
 
 def _dim_in(dim: Dim, scope: Scope) -> Dim:
@@ -1945,9 +2129,9 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if kind in ("mul", "juxtapose"):
         return ex.mul(*args)
     if kind == "add":
-        return ex.add(*_broadcast(*args))
+        return ex.add(*broadcast(*args))
     if kind == "sub":
-        a, b = _broadcast(*args)
+        a, b = broadcast(*args)
         return ex.sub(a, b)
     if kind == "neg":
         return ex.neg(args[0])
@@ -1976,7 +2160,7 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if kind == "frobenius":
         return frobenius_product(*args)
     if kind == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if kind == "bars":
         return apply_function("abs" if args[0].is_scalar else "det", (args[0],))
     if kind == "norm":
@@ -1990,13 +2174,19 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
 
 def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     name = str(node.value)
-    stem = name.rstrip("'")
+    stem, marks = maps.split(name)
     if stem in scope.definitions:
-        return applied_entrywise(*scope.definitions[stem], args[0])
+        f = scope.definitions[stem]
+        if not f.is_closed:
+            return applied_entrywise(f, args[0])
+        return unknown_function(f, len(marks), args[0])
     if stem in scope.functions:
-        return unknown_function(scope.functions[stem], len(name) - len(stem), args[0])
-    if name in scope.maps:
-        return ex.call("map", (args[0],), scope.maps[name], name)
+        return unknown_function(scope.functions[stem], len(marks), args[0])
+    if stem in scope.maps:
+        result = maps.applied(*scope.maps[stem], args[0])
+        for _ in marks:
+            result = maps.differentiated(result)
+        return result
     if node.args[0].kind == "binding":
         first, last = scope.ranges[id(node.args[0])]
         return ex.sum_over(str(node.args[0].value), resolve(first), resolve(last), args[1])
@@ -2014,7 +2204,7 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     if operator == "dot":
         return dot_product(*args)
     if operator == "kronecker":
-        return kronecker(*args)
+        return ex.kron(*args)
     if operator == "outer":
         return ex.mul(args[0], ex.transpose(args[1]))
     if operator == "transpose":
@@ -2077,11 +2267,14 @@ def read(text: str, declared: Mapping[str, Declared] | None = None) -> Typed:
     declared = declared or {}
     functions = {d.name for d in declared.values() if d.role != "variable"}
     parsed = parse(text, "expression", set(declared), functions)
-    inference = _find_kinds(parsed, declared)
-    return _finish(parsed, inference, declared)
+    definitions = infer_definitions(declared)
+    inference = _find_kinds(parsed, declared, parameters(definitions))
+    return _finish(parsed, inference, declared, definitions)
 
 
-def _find_kinds(parsed: Parsed, declared: Mapping[str, Declared]) -> Inference:
+def _find_kinds(
+    parsed: Parsed, declared: Mapping[str, Declared], names: Mapping[str, tuple[str, ...]]
+) -> Inference:
     attempts: list[dict[str, str]] = [{}]
     tried = 0
     first: MatgradError | None = None
@@ -2089,10 +2282,11 @@ def _find_kinds(parsed: Parsed, declared: Mapping[str, Declared]) -> Inference:
         kinds = attempts.pop()
         tried += 1
         for d in declared.values():
-            for dim in (d.shape.rows, d.shape.cols):
+            for dim in (*d.shape[1:], *(d.argument[1:] if d.argument else ())):
                 if isinstance(dim, DimVar):
                     dim.value = None
         inference = Inference(parsed, declared, kinds)
+        inference.parameters = names
         try:
             inference.run()
             _check_sizes(inference, declared)
@@ -2170,7 +2364,12 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
                 )
 
 
-def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declared]) -> Typed:
+def _finish(
+    parsed: Parsed,
+    inference: Inference,
+    declared: Mapping[str, Declared],
+    definitions: Mapping[str, Inference],
+) -> Typed:
     taken = (
         {
             atom
@@ -2184,8 +2383,7 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         | {str(n.value) for n in parsed.nodes if inference.bound.get(id(n), n) is None}
     )
     for node in parsed.nodes:
-        if node.kind == "call" and node.value in SIZED_CONSTANTS:
-            taken |= {a for arg in node.args for a in _names_below(arg)}
+        taken |= _size_names(node)
     order = sorted(
         inference.names.values(),
         key=lambda s: s.kind != MATRIX or resolve(s.rows) == resolve(s.cols),
@@ -2224,10 +2422,9 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         if name not in sizes:
             values[name] = ex.var(name, ex.SCALAR_SHAPE, ("integer",))
     functions = {d.name: d.name for d in declared.values() if d.role == "elementwise"}
-    definitions = {
-        d.name: _read_definition(*d.definition) for d in declared.values() if d.definition
-    }
-    maps = {d.name: _final(d.shape) for d in declared.values() if d.role == "map"}
+    defined = build_definitions(definitions, values, functions)
+    called = {maps.split(str(n.value))[0] for n in parsed.nodes if n.kind == "call"}
+    used = [d for d in declared.values() if d.argument is not None and d.name in called]
     filled = {
         id(n): _final(inference.shapes[id(n)])
         for n in parsed.nodes
@@ -2240,12 +2437,12 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
         {},
         functions,
         inference.constants,
-        maps,
+        {d.name: (d.name, "", _final(d.shape)) for d in used},
         inference.ranges,
         inference.bound,
         inference.size_names,
         filled,
-        definitions,
+        defined,
     )
     result = build(parsed, scope)
     assumed = tuple(name for name in values if name not in declared)
@@ -2259,11 +2456,33 @@ def _finish(parsed: Parsed, inference: Inference, declared: Mapping[str, Declare
             ]
         )
     )
-    used = {str(n.value).rstrip("'") for n in parsed.nodes if n.kind in ("name", "call", "prefix")}
-    unused = tuple(n for n in declared if n not in used and n not in sizes)
+    unknown = tuple((d.name, _final(d.shape), _final(d.argument)) for d in used if d.argument)
+    spoken = _spoken(parsed, definitions)
     return Typed(
-        result, values, tuple(functions), assumed, notes, parsed.text, tuple(maps.items()), unused
+        result,
+        values,
+        tuple(functions),
+        assumed,
+        notes,
+        parsed.text,
+        unknown,
+        definitions_in(result),
+        tuple(n for n in declared if n not in spoken and n not in sizes),
     )
+
+
+def _spoken(parsed: Parsed, definitions: Mapping[str, Inference]) -> set[str]:
+    """The names that an expression speaks of, also by way of the definitions that it calls."""
+    spoken: set[str] = set()
+    todo = [parsed]
+    while todo:
+        nodes = todo.pop().nodes
+        names = {
+            maps.split(str(n.value))[0] for n in nodes if n.kind in ("name", "call", "prefix")
+        }
+        todo.extend(definitions[n].parsed for n in names - spoken if n in definitions)
+        spoken |= names
+    return spoken
 
 
 def unused_note(name: str, typed: Typed) -> str:
@@ -2317,9 +2536,10 @@ def _final(shape: Shape) -> Shape:
     return Shape(shape.kind, resolve(shape.rows), resolve(shape.cols))
 
 
-def _names_below(node: Syntax) -> list[str]:
-    """The names that a size is made of."""
-    return [str(n.value) for n in _size_items(node) if n.kind == "name"]
+def _size_names(node: Syntax) -> set[str]:
+    """The names that stand for sizes in a call."""
+    below = (n for a in _size_arguments(node) for n in _size_nodes(a))
+    return {str(n.value) for n in below if n.kind == "name"}
 
 
 def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str]) -> None:

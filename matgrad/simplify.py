@@ -67,19 +67,57 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return _improve_sum(e, recorder)
     if e.kind == ex.MUL:
         return _improve_product(e, recorder)
+    if e.kind == ex.SUM:
+        return _improve_index_sum(e, recorder)
     if e.kind != ex.CALL:
         return e
     if e.op == "inv" and has_property(e.args[0], "orthogonal"):
         return recorder.apply("orthogonal-inverse", e, Q=e.args[0])
+    if e.op == "inv" and _is(e.args[0], "kron"):
+        a, b = e.args[0].args
+        if a.shape.rows == a.shape.cols and b.shape.rows == b.shape.cols:
+            return recorder.apply("kron-inverse", e, A=a, B=b)
     if e.op in ("transpose", "inv", "matpow"):
         return recorder.run("transposes", e, e)
     if e.op == "hadamard":
-        return _join_elementwise_powers(e, recorder)
+        after = _join_elementwise_powers(e, recorder)
+        return _join_vecs(e, recorder) if after is e else after
     if e.op == "power" and ex.integer(e.args[1]) == 2 and e.args[0].kind == ex.CALL:
         if e.args[0].op == "sqrt":
             return recorder.apply("square-of-root", e, x=e.args[0].args[0])
+    if e.op == "kron":
+        return _improve_kron(e, recorder)
+    if e.op == "diag" and e.args[0].op == "ones":
+        return recorder.apply("diag-of-ones", e, x=e.args[0])
     if e.op == "diagonal" and e.args[0].kind == ex.CONST and e.args[0].op == "eye":
         return recorder.apply("diag-of-identity", e, A=e.args[0])
+    return e
+
+
+def _improve_index_sum(e: Expr, recorder: Recorder) -> Expr:
+    """What does not depend on the index stands before or behind the sum."""
+    name, summand = e.data[0], e.args[0]
+    if name not in ex.index_names(summand):
+        return recorder.run("constant-sum", e, e)
+    return recorder.run("index-sum-constant", e, e)
+
+
+def _improve_kron(e: Expr, recorder: Recorder) -> Expr:
+    """A column and a row in a Kronecker product, in either order, are their outer product."""
+    a, b = e.args
+    if a.shape.kind == ex.VECTOR and b.shape.kind == ex.ROW:
+        after = recorder.apply("kron-outer-left", e, x=a, y=ex.transpose(b))
+        return recorder.run("transposes", after, after)
+    if a.shape.kind == ex.ROW and b.shape.kind == ex.VECTOR:
+        after = recorder.apply("kron-outer-right", e, x=b, y=ex.transpose(a))
+        return recorder.run("transposes", after, after)
+    return e
+
+
+def _join_vecs(e: Expr, recorder: Recorder) -> Expr:
+    vecs = [a for a in e.args if _is(a, "vec") and a.args[0].kind != ex.CONST]
+    if len(vecs) > 1 and vecs[0].args[0].shape == vecs[1].args[0].shape:
+        return recorder.apply("vec-hadamard", e, A=vecs[0].args[0], B=vecs[1].args[0])
     return e
 
 
@@ -87,7 +125,14 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _improve_product(e: Expr, recorder: Recorder) -> Expr:
-    for rule in (_cancel_inverse, _join_powers, _join_matrix_powers, _apply_diagonal, _fold_dot):
+    for rule in (
+        _cancel_inverse,
+        _join_powers,
+        _join_matrix_powers,
+        _apply_diagonal,
+        _kronecker,
+        _fold_dot,
+    ):
         after = rule(e, recorder)
         if after is not e:
             return after
@@ -189,6 +234,38 @@ def _apply_diagonal(e: Expr, recorder: Recorder) -> Expr:
                     "diag-times", e, x=chain[i].args[0], y=ex.mul(*chain[i + 1 :])
                 )
     return e
+
+
+def _kronecker(e: Expr, recorder: Recorder) -> Expr:
+    """Products of Kronecker products, commutation matrices and vec."""
+    for left, right in itertools.pairwise(e.chain):
+        if _is(left, "kron"):
+            a, b = left.args
+            if _is(right, "kron"):
+                c, d = right.args
+                if a.shape.cols == c.shape.rows and b.shape.cols == d.shape.rows:
+                    after = ex.kron(ex.mul(a, c), ex.mul(b, d))
+                    if cost(after) <= cost(left) + cost(right):
+                        return recorder.apply("mixed-product", e, A=a, B=b, C=c, D=d)
+            if right.op == "commutation" and right.shape.rows == right.shape.cols:
+                if right.data[1:] == (a.shape.cols, b.shape.cols):
+                    return recorder.apply("commutation", e, A=b, B=a)
+            if _is(right, "vec"):
+                x = right.args[0]
+                if (b.shape.cols, a.shape.cols) == (x.shape.rows, x.shape.cols):
+                    after = recorder.apply("vec-kron", e, A=b, X=x, B=ex.transpose(a))
+                    return recorder.run("transposes", after, after)
+        if left.op == "commutation" and _is(right, "vec"):
+            if left.data[1:] == (right.args[0].shape.rows, right.args[0].shape.cols):
+                after = recorder.apply("commutation-vec", e, X=right.args[0])
+                return recorder.run("transposes", after, after)
+        if _is(left, "diag") and _is(right, "diag"):
+            return recorder.apply("diag-diag", e, x=left.args[0], y=right.args[0])
+    return e
+
+
+def _is(e: Expr, op: str) -> bool:
+    return e.kind == ex.CALL and e.op == op
 
 
 def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
@@ -298,6 +375,8 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
                 while run:
                     a = _shared(s, t, run)
                     b, c = _rest(s, a, side), _rest(t, a, side)
+                    if side == 0 and not (_put_back(a, b, s) and _put_back(a, c, t)):
+                        break
                     after = ex.mul(a, ex.add(b, c)) if side == 0 else ex.mul(ex.add(b, c), a)
                     # At equal cost the product is preferred, unless it brings in an identity matrix.
                     gain = cost(ex.add(s, t)) - cost(after)
@@ -305,6 +384,11 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
                         return recorder.apply(rule, e, A=a, B=b, C=c)
                     run = run[:-1] if side == 0 else run[1:]
     return e
+
+
+def _put_back(a: Expr, b: Expr, e: Expr) -> bool:
+    """Whether a times b is e again: p r q s' without p is a number r q times s', which p does not stand beside."""
+    return ex.mul(a, b).chain == e.chain
 
 
 def _join_scalars(e: Expr, recorder: Recorder) -> Expr:

@@ -27,6 +27,7 @@ class Step(NamedTuple):
     phase: str
     line: int  # steps of one line are shown together in a brief derivation
     assuming: tuple[tuple[str, Expr], ...]  # properties that could not be proved
+    part: int  # in the last phase: the number of the variable whose derivative is simplified
 
 
 class Line(NamedTuple):

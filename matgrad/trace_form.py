@@ -2,16 +2,21 @@
 dX is collected; the derivative is read off.
 
 dy is linear in dX, so a term is a chain of linear operations around dX. They are taken off from the outside, each by
-the adjoint identity of its operation, a rule of the table. The layout conventions are stated here and nowhere else.
+the adjoint identity of its operation, a rule of the table: `tril-trace` takes tril out of a trace, `tril-vec` turns
+vec(tril(X)) into a matrix times vec(X), and `cumsum-product` writes a cumulative sum as a product. A matrix-valued Y is
+differentiated as vec(Y), a row as a column (`subject`), so that what is left is M vec(dX) or M dx.
+The layout conventions are stated here and nowhere else.
 """
 
 from __future__ import annotations
 
 from matgrad import expr as ex
 from matgrad.differential import function_name
+from matgrad.dims import dim_mul
 from matgrad.errors import InternalError, Unsupported
 from matgrad.expr import Expr
-from matgrad.rewrite import Recorder, split_term
+from matgrad.rewrite import Recorder, split_term, template
+from matgrad.rules import TABLE as RULES
 from matgrad.steps import TRACE
 
 LAYOUTS = ("mixed", "denominator", "numerator")
@@ -61,8 +66,25 @@ def _require_final(term: Expr, recorder: Recorder) -> None:
     if term.kind == ex.MUL and not (term.chain and recorder.depends(term.chain[-1])):
         form = next((s for s in term.scalars if recorder.depends(s)), term)
     factor, leaf, _ = split_term(form, recorder.depends)
-    if leaf.kind != ex.DIFF or recorder.depends(factor):
+    if variable_of(leaf) is None or recorder.depends(factor):
         raise _stuck(leaf)
+
+
+def variable_of(leaf: Expr) -> Expr | None:
+    """X for dX, vec(dX), and for the transpose of a row dX; else None."""
+    if leaf.kind == ex.CALL and (
+        leaf.op == "vec" or (leaf.op == "transpose" and leaf.shape.kind == ex.VECTOR)
+    ):
+        leaf = leaf.args[0]
+    return leaf.args[0] if leaf.kind == ex.DIFF else None
+
+
+def _moves_scalar(term: Expr, recorder: Recorder) -> bool:
+    """Whether what moves in a term is a number dt."""
+    if len({v.is_scalar for v in recorder.wrt}) == 1:
+        return recorder.wrt[0].is_scalar
+    moving = {ex.diff(v): v for v in recorder.wrt}
+    return all(moving[e].is_scalar for e in ex.postorder(term) if e in moving)
 
 
 def _one_step(term: Expr, recorder: Recorder) -> Expr:
@@ -97,6 +119,8 @@ def _scalar_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         return recorder.run("distribute", term, term)
     if inner.kind == ex.INDEX:
         return _entry_step(term, inner, recorder)
+    if inner.kind == ex.SUM:
+        return _index_sum_step(term, inner, recorder)
     if inner.op == "tr":
         return _trace_step(term, inner, recorder)
     if inner.op == "sum":
@@ -132,8 +156,17 @@ def _dot_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
             a, x = _hadamard_parts(link, recorder)
             result = recorder.apply("hadamard-dot", term, y=ex.transpose(y), a=a, x=x)
             return _push(result, recorder)
-        if link.kind == ex.CALL and link.op == "diagonal":
-            return recorder.apply("diagonal-dot", term, y=ex.transpose(y), X=link.args[0])
+        if link.kind == ex.CALL and link.op == "vec":
+            inside = link.args[0]
+            if inside.kind == ex.ADD:
+                return recorder.run("distribute", term, inner)
+            if _needs_vec(inside, recorder):
+                return _vec_step(term, link, recorder)
+        if link.kind == ex.CALL and f"{link.op}-dot" in RULES:
+            swapped = _moving_last(term, link, recorder)
+            if swapped is not None:
+                return swapped
+            return _by_position(f"{link.op}-dot", term, (ex.transpose(y), *link.args), recorder)
         return _link_step(term, link, recorder)
     if kind == ex.ROW:
         if link.kind != ex.DIFF and not (link.kind == ex.CALL and link.op == "transpose"):
@@ -141,10 +174,36 @@ def _dot_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         x = ex.mul(*chain[1:])
         result = recorder.apply("scalar-transpose", term, y=ex.transpose(link), x=x)
         return _push(result, recorder)
-    if link.kind == ex.ADD:
-        return recorder.run("distribute", term, inner)
+    if link.kind in (ex.ADD, ex.SUM):
+        return _link_step(term, link, recorder)
     before, after = ex.mul(*chain[:at]), ex.mul(*chain[at + 1 :])
     return recorder.apply("scalar-trace", term, y=ex.transpose(before), X=link, x=after)
+
+
+def _by_position(rule: str, term: Expr, values: tuple[Expr, ...], recorder: Recorder) -> Expr:
+    """Apply a rule to values in the order of its declarations."""
+    names = [d.name for d in template(rule).where]
+    return recorder.apply(rule, term, **dict(zip(names, values, strict=True)))
+
+
+def _moving_last(term: Expr, link: Expr, recorder: Recorder) -> Expr | None:
+    """For an antisymmetric product of two, the term with what moves as the second factor; None if it is that already."""
+    if f"{link.op}-swap" in RULES and recorder.depends(link.args[0]):
+        return _by_position(f"{link.op}-swap", term, link.args, recorder)
+    return None
+
+
+# Operations whose place in a trace is settled by this module, not by a rule of the name OP-trace.
+_IN_TRACE = frozenset(["hadamard", "diag", "transpose"])
+
+
+def _needs_vec(e: Expr, recorder: Recorder) -> bool:
+    """Whether a linear operation has no adjoint identity for traces, so that it is written with vec."""
+    while e.kind == ex.MUL and e.chain:
+        e = e.chain[_moving_link(e.chain, recorder)]
+    if e.kind != ex.CALL or e.op in _IN_TRACE:
+        return False
+    return f"{e.op}-trace" not in RULES and f"{e.op}-product" not in RULES
 
 
 def _push(term: Expr, recorder: Recorder) -> Expr:
@@ -207,9 +266,44 @@ def _trace_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
             return ordered
         b, x = _hadamard_parts(link, recorder)
         return _push(recorder.apply("hadamard-trace", term, A=front, B=b, X=x), recorder)
-    if link.kind == ex.CALL and link.op == "diag":
-        return recorder.apply("diag-trace", term, A=front, x=link.args[0])
+    if link.kind == ex.CALL and link.op == "kron":
+        return _kron_in_trace(term, chain, recorder)
+    if link.kind == ex.CALL and (link.op == "diag" or f"{link.op}-trace" in RULES):
+        return _push(
+            _by_position(f"{link.op}-trace", term, (front, *link.args), recorder), recorder
+        )
+    if link.kind == ex.CALL and _needs_vec(link, recorder):
+        return recorder.apply("trace-vec", term, A=front, X=link)
     return _link_step(term, link, recorder)
+
+
+def _kron_in_trace(term: Expr, chain: tuple[Expr, ...], recorder: Recorder) -> Expr:
+    """tr(... (A ⊗ B)) with dX in A or B, the last factor."""
+    link = chain[-1]
+    a, b = link.args
+    if len(chain) == 1:
+        if a.shape.rows == a.shape.cols and b.shape.rows == b.shape.cols:
+            return recorder.apply("trace-kron", term, A=a, B=b)
+        return recorder.apply("trace-vec", term, A=ex.eye(link.shape.rows), X=link)
+    left = chain[-2]
+    if left.kind == ex.CALL and left.op == "kron":
+        c, d = left.args
+        if c.shape.cols == a.shape.rows and d.shape.cols == b.shape.rows:
+            return recorder.apply("mixed-product", term, A=c, B=d, C=a, D=b)
+    return recorder.apply("trace-vec", term, A=ex.mul(*chain[:-1]), X=link)
+
+
+def _index_sum_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
+    """A sum over an index, with dX in its summand: the summand is brought to its final form, and dX comes out."""
+    summand = link.args[0]
+    if term is not link:
+        return recorder.run("index-sum-out", term, term)
+    if summand.kind == ex.ADD:
+        return recorder.run("distribute", term, link)
+    after = _inside(term, summand, recorder)
+    if after is not term:
+        return after
+    return recorder.run("index-sum-factor", term, link)
 
 
 def _inner_dot(chain: tuple[Expr, ...]) -> tuple[int, int] | None:
@@ -232,6 +326,8 @@ def _sum_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         return recorder.apply("sum-scalar", term, c=scaled[0], X=scaled[1])
     if inside.shape.kind == ex.ROW:
         return _push(recorder.apply("sum-row", term, x=ex.transpose(inside)), recorder)
+    if inside.kind == ex.CALL and f"sum-{inside.op}" in RULES:
+        return _by_position(f"sum-{inside.op}", term, inside.args, recorder)
     hadamard = inside.kind == ex.CALL and inside.op == "hadamard"
     if hadamard:
         ordered = _commuted(term, inside, recorder)
@@ -261,6 +357,8 @@ def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
     """One identity on a link of a product that holds wherever the link stands."""
     if link.kind == ex.ADD:
         return recorder.run("distribute", term, _product_with(term, link))
+    if link.kind == ex.SUM:
+        return _index_sum_step(term, link, recorder)
     if link.shape.kind == ex.ROW and link.kind not in (ex.INDEX, ex.STACK):
         after = recorder.run("transposes", term, link)
         if after is not term:
@@ -277,33 +375,112 @@ def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
     if link.kind == ex.CALL and link.op == "transpose" and link.args[0].kind != ex.DIFF:
         after = recorder.run("transposes", term, link)
         return after if after is not term else _link_step(term, link.args[0], recorder)
-    if link.kind == ex.CALL and link.op in ("diag", "diagonal"):
-        inside = link.args[0]
-        if inside.kind == ex.ADD:
+    if link.kind == ex.CALL:
+        after = _inside_link(term, link, recorder)
+        if after is not term:
+            return after
+        swapped = _moving_last(term, link, recorder)
+        if swapped is not None:
+            return swapped
+        if f"{link.op}-product" in RULES:
+            return _by_position(f"{link.op}-product", term, link.args, recorder)
+        if link.op == "vec":
+            return _vec_step(term, link, recorder)
+    return _fallback(term, link, recorder)
+
+
+def _inside_link(term: Expr, link: Expr, recorder: Recorder) -> Expr:
+    """The term after one identity on what a linear function is applied to, or the term itself."""
+    for a in link.args:
+        if not recorder.depends(a):
+            continue
+        if a.kind == ex.ADD:
             return recorder.run("distribute", term, link)
-        if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
+        if a.kind == ex.SUM:
+            return recorder.run("index-sum-out", term, term)
+        if a.kind == ex.MUL and (a.coefficient != 1 or a.scalars):
             return recorder.run("linear-scalar", term, link)
-    if link.kind == ex.CALL and link.op in ("hadamard", "diag", "diagonal", "transpose"):
-        for a in link.args:
-            if recorder.depends(a):
-                if a.kind == ex.ADD:
-                    return recorder.run("distribute", term, link)
-                if a.kind == ex.DIFF:
-                    break
-                if a.kind == ex.CALL and a.op == "transpose":
-                    after = recorder.run("transposes", term, a)
-                    if after is not term or a.args[0].kind == ex.DIFF:
-                        return after if after is not term else _refuse(link)
-                    a = a.args[0]
-                # What is inside is brought to its own final form first.
-                after = _inside(term, a, recorder)
-                if after is not term:
-                    return after
+        if a.kind == ex.CALL and a.op == "transpose" and a.args[0].kind != ex.DIFF:
+            return recorder.run("transposes", term, a)
+        if _moves_scalar(a, recorder):  # C dt, so that dt comes out
+            after = _inside(term, a, recorder)
+            if after is not term:
+                return after
+    return term
+
+
+def _fallback(term: Expr, link: Expr, recorder: Recorder) -> Expr:
+    """The identity that holds for every linear operation: vec of it is a matrix times vec of what it is applied to."""
+    if _moves_scalar(term, recorder):
+        raise _stuck(link)
+    if link.kind == ex.CALL and link.shape.kind == ex.VECTOR:
+        rule = _vec_rule(link, recorder)
+        if rule is not None:
+            return _push(_by_position(rule, term, link.args, recorder), recorder)
+    if link.shape.kind == ex.MATRIX:
+        product = _product_with(term, link)
+        chain = product.chain
+        if link in chain and chain[-1].shape.kind == ex.VECTOR:
+            at = chain.index(link)
+            front = ex.mul(*chain[:at]) if at else ex.eye(link.shape.rows)
+            result = recorder.apply("matrix-vec", term, A=front, X=link, b=ex.mul(*chain[at + 1 :]))
+            return _push(result, recorder)
     raise _stuck(link)
 
 
-def _refuse(e: Expr) -> Expr:
-    raise _stuck(e)
+def _vec_rule(e: Expr, recorder: Recorder) -> str | None:
+    """The rule that writes vec of a linear operation as a matrix times vec of what it is applied to."""
+    name = f"{e.op}-vec"
+    if len(e.args) == 2 and f"{name}-left" in RULES:
+        return f"{name}-left" if recorder.depends(e.args[0]) else f"{name}-right"
+    return name if name in RULES else None
+
+
+def _vec_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
+    """vec(F), with dX in F."""
+    inside = link.args[0]
+    after = _inside_link(term, link, recorder)
+    if after is not term:
+        return after
+    if inside.kind == ex.DIFF:
+        return term
+    if inside.kind == ex.MUL:
+        chain = inside.chain
+        at = _moving_link(chain, recorder)
+        f = chain[at]
+        if f.kind == ex.ADD:
+            return recorder.run("distribute", term, inside)
+        if f.kind == ex.SUM:
+            return recorder.run("index-sum-out", term, term)
+        cut = _outer_cut(chain)
+        if cut is not None:
+            side = "left" if at < cut else "right"
+            x, y = ex.mul(*chain[:cut]), ex.mul(*chain[cut:])
+            return _push(
+                recorder.apply(f"outer-vec-{side}", term, x=x, y=ex.transpose(y)), recorder
+            )
+        front = ex.mul(*chain[:at]) if at else ex.eye(f.shape.rows)
+        back = ex.mul(*chain[at + 1 :]) if at < len(chain) - 1 else ex.eye(f.shape.cols)
+        result = recorder.apply("product-vec", term, A=front, X=f, B=back)
+        return _push(result, recorder)
+    if inside.kind == ex.STACK:
+        return recorder.run("blocks", term, inside)
+    if inside.kind == ex.CALL:
+        after = _inside_link(term, inside, recorder)
+        if after is not term:
+            return after
+        if inside.op == "hadamard":
+            ordered = _commuted(term, inside, recorder)
+            if ordered is not term:
+                return ordered
+            parts = _hadamard_parts(inside, recorder)
+            return recorder.apply("hadamard-vec", term, A=parts[0], X=parts[1])
+        if f"{inside.op}-product" in RULES:
+            return _by_position(f"{inside.op}-product", term, inside.args, recorder)
+        rule = _vec_rule(inside, recorder)
+        if rule is not None:
+            return _push(_by_position(rule, term, inside.args, recorder), recorder)
+    raise _stuck(inside)
 
 
 def _inside(term: Expr, part: Expr, recorder: Recorder) -> Expr:
@@ -333,7 +510,7 @@ def _product_with(term: Expr, link: Expr) -> Expr:
 def _stuck(e: Expr) -> Unsupported:
     return Unsupported(
         f"`{function_name(e)}` stands in the way of a closed form here",
-        help="derivatives of this kind need Kronecker products, which matgrad does not write yet",
+        help="this is a gap in matgrad; please report the command",
     )
 
 
@@ -341,17 +518,15 @@ def _stuck(e: Expr) -> Unsupported:
 
 
 def _scalar_beside_array(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
-    """b (m dx) is written b m dx; B dt has its final form."""
+    """b (m dx) is written b m dx, b tr(M dX) as b vec(Mᵀ)ᵀ vec(dX); B dt has its final form."""
     chain = ex.mul(*term.chain)
     if inner.kind == ex.DIFF:
         return term
     if chain.shape.kind != ex.VECTOR:
         raise _stuck(inner)
     if inner.kind == ex.CALL:
-        raise Unsupported(
-            "the derivative of a vector by a matrix is not written yet",
-            help="differentiate its entries one by one, as in `(A*x)[i]`",
-        )
+        factor, leaf, _ = split_term(inner, recorder.depends)
+        return _push(recorder.apply("trace-vector", term, M=factor, X=leaf, b=chain), recorder)
     y, x = ex.mul(*inner.chain[:-1]), inner.chain[-1]
     return recorder.apply("scalar-vector", term, y=ex.transpose(y), x=x, b=chain)
 
@@ -366,7 +541,9 @@ def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         if len(chain) == 1:
             return recorder.run("distribute", term, term)
         return recorder.run("distribute", term, inner)
-    if recorder.wrt[0].is_scalar:
+    if link.kind == ex.SUM:
+        return _index_sum_step(term, link, recorder)
+    if _moves_scalar(link, recorder):
         return _link_step(term, link, recorder)
     if kind == ex.VECTOR and at < len(chain) - 1:
         return _turn_behind(term, chain, at, recorder)
@@ -399,10 +576,7 @@ def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
     if kind == ex.MATRIX and chain[-1].shape.kind == ex.VECTOR:
         tail = ex.mul(*chain[at + 1 :])
         if link.kind == ex.DIFF:
-            raise Unsupported(
-                "the derivative of a vector by a matrix is not written yet",
-                help="differentiate its entries one by one, as in `(A*x)[i]`",
-            )
+            return _fallback(term, link, recorder)
         if link.kind == ex.CALL and link.op == "diag":
             inside = link.args[0]
             if inside.kind != ex.ADD and not (inside.kind == ex.MUL and inside.scalars):
@@ -454,10 +628,7 @@ def _turn_behind(term: Expr, chain: tuple[Expr, ...], at: int, recorder: Recorde
     """x y' z with dx in the vector x: the scalar y' z goes in front."""
     rest = chain[at + 1 :]
     if rest[-1].shape.kind != ex.VECTOR:
-        raise Unsupported(
-            "the derivative of a matrix by a vector is not written yet",
-            help="differentiate a column or an entry of it",
-        )
+        raise _stuck(chain[at])
     # The factors behind x are a row times ... times a vector.
     y, z = rest[0], ex.mul(*rest[1:])
     x = ex.mul(*chain[: at + 1])
@@ -466,7 +637,10 @@ def _turn_behind(term: Expr, chain: tuple[Expr, ...], at: int, recorder: Recorde
 
 def _factors_out(link: Expr, recorder: Recorder) -> bool:
     """Whether a stack is [A dx; B dx] or made of multiples of dt."""
-    leaf = recorder.wrt[0]
+    moving = {e for e in ex.postorder(link) if e.kind == ex.DIFF and e.args[0] in recorder.wrt}
+    if len(moving) != 1:
+        return False
+    leaf = moving.pop()
     return leaf.is_scalar or (leaf.shape.kind == ex.VECTOR and link.shape.kind == ex.VECTOR)
 
 
@@ -488,7 +662,7 @@ def _stack_factor(term: Expr, link: Expr, recorder: Recorder) -> Expr:
 
 
 def collect(dy: Expr, terms: list[Expr], recorder: Recorder) -> Expr:
-    """The sum of the terms of dy as one: tr(M dX), M dx or M dt."""
+    """The sum of the terms of dy with one term a variable: tr(M dX), M dx, M vec(dX) or M dt."""
     if not terms:
         return ex.zeros(dy.shape)
     total = ex.add(*terms)
@@ -496,10 +670,19 @@ def collect(dy: Expr, terms: list[Expr], recorder: Recorder) -> Expr:
     return recorder.run("collect", total, total) if len(terms) > 1 else total
 
 
+def subject(y: Expr, wrt: tuple[Expr, ...]) -> Expr:
+    """What is differentiated for Y: vec(Y) for a matrix, the column for a row, if a variable is not a number; else Y."""
+    if all(v.is_scalar for v in wrt):
+        return y
+    if y.shape.kind == ex.MATRIX:
+        return ex.vec(y)
+    return ex.transpose(y) if y.shape.kind == ex.ROW else y
+
+
 def derivative_shape(y: Expr, wrt: Expr) -> ex.Shape:
-    """The shape of a derivative in the mixed layout."""
+    """The shape of the derivative of a `subject` in the mixed layout."""
     if y.is_scalar:
         return wrt.shape
     if wrt.is_scalar:
         return y.shape
-    return ex.matrix_shape(y.shape.rows, wrt.shape.rows)
+    return ex.matrix_shape(y.shape.rows, dim_mul(wrt.shape.rows, wrt.shape.cols))

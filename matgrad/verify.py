@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
+from matgrad.definitions import definitions_in
 from matgrad.dims import Dim, Poly, dim_atoms, dim_value
 from matgrad.emit.numpy import compiled
 from matgrad.errors import LimitProblem
 from matgrad.expr import Expr
 from matgrad.steps import Check
+from matgrad.structure import structure
 from matgrad.trace_form import derivative_shape
 
 if TYPE_CHECKING:
@@ -175,6 +177,16 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
     return value
 
 
+def _sample_motion(
+    variable: Expr, value: Any, sizes: dict[str, int], rng: np.random.Generator
+) -> Any:
+    """A random direction in which a variable may move at a value."""
+    if structure(variable) == "orthogonal":
+        turn = rng.normal(size=value.shape)
+        return value @ (turn - turn.T)
+    return sample(variable, sizes, 0, rng)
+
+
 def random_point(
     variables: list[Expr],
     functions: dict[str, Any],
@@ -188,23 +200,33 @@ def random_point(
 
 
 class SmoothMap:
-    """A smooth function of a whole vector or matrix, to stand for a declared unknown one."""
+    """A smooth function of a whole value with all its derivatives, to stand for a declared unknown one.
+
+    Each entry of the value is the sine of a random linear form. The derivative of order k has, in the order of vec, an
+    entry for each entry of the value and each k-tuple of entries of the argument; `shape` says how they are arranged.
+    """
 
     def __init__(self, name: str) -> None:
         self.seed = zlib.crc32(name.encode())
 
-    def __call__(self, x: Any, shape: tuple[int, int]) -> Any:
+    def __call__(self, x: Any, shape: tuple[int, int], order: int = 0) -> Any:
         import numpy as np
 
         x = np.asarray(x, dtype=float)
-        weights = np.random.default_rng(self.seed).normal(size=(shape[0] * shape[1], x.size))
-        return np.sin(weights @ x.reshape(-1) / np.sqrt(x.size) + 0.3).reshape(shape)
+        count = shape[0] * shape[1] // x.size**order
+        weights = np.random.default_rng(self.seed).normal(size=(count, x.size)) / np.sqrt(x.size)
+        phase = weights @ x.reshape(-1, order="F") + np.linspace(0.3, 1.1, count)
+        result = np.sin(phase + order * np.pi / 2)
+        for _ in range(order):
+            result = result[..., None] * weights.reshape(count, *[1] * (result.ndim - 1), x.size)
+        return result.reshape(shape, order="F")
 
 
 def unknown_functions(*roots: Expr) -> dict[str, Any]:
     """A smooth function for each unknown one in expressions, by name."""
     found: dict[str, Any] = {}
-    for e in ex.postorder(*roots):
+    bodies = [f.body for root in roots for f in definitions_in(root)]
+    for e in ex.postorder(*roots, *bodies):
         if e.kind == ex.CALL and e.op in ("apply", "map"):
             name = e.data[1]
             found[name] = SmoothFunction(name) if e.op == "apply" else SmoothMap(name)
@@ -217,42 +239,87 @@ def check_derivative(
     wrt: Expr,
     seed: int = 0,
     assuming: Sequence[tuple[str, Expr]] = (),
+    structured: str = "subspace",
 ) -> Check:
-    """Compare a derivative, an array of shape(Y) followed by shape(X), with finite differences of y.
+    """Compare a derivative with finite differences of y, a `subject` of matgrad.trace_form.
 
-    `derivative` has X's shape for a scalar y, Y's shape for a scalar X, and is the Jacobian for two vectors. Points
-    at which an assumption (`invertible`, `nonzero`) does not hold, or a matrix to invert is nearly singular, are not used.
+    `derivative` has X's shape for a scalar y, y's shape for a scalar X; else it is the matrix ∂y/∂vec(X)ᵀ. A structured
+    X moves in its structure, and the derivative has to lie there. Points at which an assumption (`invertible`,
+    `nonzero`) does not hold, or a matrix to invert is nearly singular, are not used.
     """
+    kind = structure(wrt)
+    shape = derivative_shape(y, wrt)
+    if kind == "symmetric" and structured == "cookbook" and not y.is_scalar:
+        shape = ex.matrix_shape(y.shape.rows, ex.duplication(wrt.shape.rows).shape.cols)
+    if derivative.shape != shape:
+        return Check(False, 0, float("inf"), seed)
+
+    def error_at(point: Point, moving: int, value_of: Any, derivative_of: Any) -> float | None:
+        return _error_at(point, moving, value_of, derivative_of, kind, structured == "cookbook")
+
+    return _check(y, derivative, wrt, seed, assuming, error_at)
+
+
+def check_direction(
+    y: Expr,
+    product: Expr,
+    wrt: Expr,
+    direction: Expr,
+    seed: int = 0,
+    assuming: Sequence[tuple[str, Expr]] = (),
+) -> Check:
+    """Compare a product of the derivative of y with a direction with the difference of y along that direction."""
+
+    def error_at(point: Point, moving: int, value_of: Any, product_of: Any) -> float | None:
+        return _error_along(point, moving, along, value_of, product_of)
+
+    along = ex.variables(y, product, wrt, direction).index(direction)
+    return _check(y, product, wrt, seed, assuming, error_at, (direction,))
+
+
+def _check(
+    y: Expr,
+    derivative: Expr,
+    wrt: Expr,
+    seed: int,
+    assuming: Sequence[tuple[str, Expr]],
+    error_at: Any,
+    more: tuple[Expr, ...] = (),
+) -> Check:
     import numpy as np
 
-    if derivative.shape != derivative_shape(y, wrt):
-        return Check(False, POINTS, float("inf"), seed)
     rng = np.random.default_rng(seed)
-    variables = ex.variables(y, derivative, wrt)
+    roots = (y, derivative, wrt, *more)
+    variables = ex.variables(*roots)
     functions = unknown_functions(y, derivative)
-    at = variables.index(wrt)
+    moving = variables.index(wrt)
     value_of = compiled([y], variables)
     derivative_of = compiled([derivative], variables)
     guard = Guard([y, derivative], assuming, variables)
     worst, points, undefined, ok = 0.0, 0, 0, True
+    telling = 0  # points at which not every size is 1: agreement of numbers alone proves too little
+    named = bool(size_names(*roots))
     with np.errstate(all="ignore"):
         for number in range(POINTS):
             for attempt in range(ATTEMPTS):
-                sizes = choose_sizes(number, rng, y, derivative, wrt, turned=attempt % 8 > 3)
+                sizes = choose_sizes(number, rng, *roots, turned=attempt % 8 > 3)
                 _refuse_large((y, derivative), sizes)
                 point = random_point(variables, functions, sizes, attempt % 4, rng)
                 if not guard.allows(point):
                     continue
-                error = _error_at(point, at, value_of, derivative_of)
+                error = error_at(point, moving, value_of, derivative_of)
                 if error is None:
                     continue
                 if error != error:  # the formula has no value where the expression has one
                     undefined += 1
                     continue
                 points += 1
+                telling += not named or any(size > 1 for size in sizes.values())
                 worst = max(worst, error)
                 ok = ok and error <= TOLERANCE
                 break
+    if ok and not telling:
+        points = 0
     return Check(ok and points > 0, points, worst, seed, undefined)
 
 
@@ -305,60 +372,206 @@ class Guard:
         return True
 
 
-def _error_at(point: Point, at: int, value_of: Any, derivative_of: Any) -> float | None:
-    """The relative error of the derivative at a point (NaN if it has no value), or None where the point tells nothing."""
+def _values(point: Point, *programs: Any) -> list[Any] | None:
+    """The values of compiled expressions at a point, as arrays; None where they are not defined."""
     import numpy as np
 
     try:
-        (base,) = value_of(point.values, point.sizes, point.functions)
-        (claimed,) = derivative_of(point.values, point.sizes, point.functions)
+        return [
+            np.asarray(program(point.values, point.sizes, point.functions)[0], dtype=float)
+            for program in programs
+        ]
     except (np.linalg.LinAlgError, IndexError):
         return None
-    if not np.all(np.isfinite(base)):
+
+
+def _error_at(
+    point: Point, moving: int, value_of: Any, derivative_of: Any, kind: str, cookbook: bool
+) -> float | None:
+    """The relative error of the derivative at a point (NaN if it has no value), or None where the point tells nothing."""
+    import numpy as np
+
+    values = _values(point, value_of, derivative_of)
+    if values is None or not np.all(np.isfinite(values[0])):
         return None
-    found = finite_difference(point, at, value_of)
+    base, claimed = values
+    start = np.asarray(point.values[moving])
+    motions, places = _motions(start, kind)
+    found = finite_difference(point, moving, value_of, motions, kind)
     if found is None:
         return None
-    expected, uncertainty, places = found
-    claimed = np.asarray(claimed, dtype=float)
-    if claimed.shape != np.shape(base) + np.shape(point.values[at]):
-        return float("inf")
-    claimed = claimed.reshape((*np.shape(base), -1))[..., places]
-    scale = max(
-        float(np.max(np.abs(expected), initial=0)),
-        1e-3 * float(np.max(np.abs(base), initial=0)),
-        1e-5,  # values near 1 are differenced: what is smaller is rounding noise
-    )
+    expected, uncertainty = found
+    scale = _scale(expected, base)
     if uncertainty > UNRELIABLE * scale:
         return None
     if not np.all(np.isfinite(claimed)):
         return float("nan")
-    return float(np.max(np.abs(claimed - expected), initial=0)) / scale
+
+    def noisy(error: float) -> bool:
+        """Whether an error is the noise of the differences: what other steps do not say again."""
+        if error <= TOLERANCE * scale:
+            return False
+        again = finite_difference(point, moving, value_of, motions, kind, stretch=1.7)
+        return again is None or not (
+            float(np.max(np.abs(again[0] - expected), initial=0)) < 0.2 * error
+        )
+
+    if start.ndim == 0:
+        error = float(np.max(np.abs(claimed[..., None] - expected), initial=0))
+        return None if noisy(error) else error / scale
+    if cookbook and kind == "symmetric" and base.ndim:
+        along = claimed  # one column for each entry on and below the diagonal, by columns
+    elif base.ndim:
+        entries = not kind or (cookbook and kind == "skew")
+        along = claimed[:, places] if entries else claimed @ _columns(motions, start.size)
+    elif kind and not cookbook:
+        along = np.array([np.sum(claimed * e) for e in motions])
+    else:
+        along = claimed.T.reshape(-1)[places]
+    error = float(np.max(np.abs(along - expected), initial=0))
+    if kind and not (cookbook and base.ndim):
+        error = max(error, _outside(claimed, start, kind, cookbook))
+    return None if noisy(error) else error / scale
 
 
-def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float, list[int]] | None:
-    """Partial derivatives by the entries of a variable, how uncertain they are (Richardson extrapolation), and which
-    entries those are: all, or MAX_ENTRIES of them, in the last axis of an array of shape(Y) + (number of entries,)."""
+def _error_along(
+    point: Point, moving: int, along: int, value_of: Any, product_of: Any
+) -> float | None:
+    """The relative error of a product with the direction point.values[along]."""
     import numpy as np
 
-    x = np.asarray(point.values[at], dtype=float)
-    places = list(range(x.size))
-    if x.size > MAX_ENTRIES:
-        places = [i * (x.size - 1) // (MAX_ENTRIES - 1) for i in range(MAX_ENTRIES)]
+    values = _values(point, value_of, product_of)
+    if values is None or not np.all(np.isfinite(values[0])):
+        return None
+    direction = np.asarray(point.values[along], dtype=float)
+    found = finite_difference(point, moving, value_of, [direction], "")
+    if found is None:
+        return None
+    expected, uncertainty = found
+    scale = _scale(expected, values[0])
+    if uncertainty > UNRELIABLE * scale:
+        return None
+    if not np.all(np.isfinite(values[1])):
+        return float("nan")
+    return float(np.max(np.abs(values[1] - expected[..., 0]), initial=0)) / scale
+
+
+def _scale(expected: Any, base: Any) -> float:
+    """What an error is measured against."""
+    import numpy as np
+
+    return max(
+        float(np.max(np.abs(expected), initial=0)),
+        1e-3 * float(np.max(np.abs(base), initial=0)),
+        1e-5,  # values near 1 are differenced: what is smaller is rounding noise
+    )
+
+
+def _columns(motions: list[Any], size: int) -> Any:
+    """vec of each motion, as the columns of a matrix."""
+    import numpy as np
+
+    if not motions:
+        return np.zeros((size, 0))
+    return np.stack([e.T.reshape(-1) for e in motions], axis=-1)
+
+
+def _motions(start: Any, kind: str) -> tuple[list[Any], list[int]]:
+    """The directions in which a variable is moved, a basis of its structure in the order of its independent entries
+    (MAX_ENTRIES of them, of a large one), and the places of those entries in vec(X)."""
+    import numpy as np
+
+    if start.ndim < 2:
+        count = start.size
+        chosen = range(count) if count <= MAX_ENTRIES else np.linspace(0, count - 1, MAX_ENTRIES)
+
+        motions = []
+        for k in map(int, chosen):
+            row = np.zeros(count)
+            row[k] = 1.0
+            motions.append(row.reshape(start.shape))
+        return motions, [int(k) for k in chosen]
+    m, n = start.shape
+    pairs = [(i, j) for j in range(n) for i in range(m)]
+    if kind in ("symmetric", "lower"):
+        pairs = [(i, j) for i, j in pairs if i >= j]
+    elif kind in ("skew", "orthogonal"):
+        pairs = [(i, j) for i, j in pairs if i > j]
+    elif kind == "upper":
+        pairs = [(i, j) for i, j in pairs if i <= j]
+    elif kind == "diagonal":
+        pairs = [(i, j) for i, j in pairs if i == j]
+    if len(pairs) > MAX_ENTRIES:
+        pairs = [pairs[int(k)] for k in np.linspace(0, len(pairs) - 1, MAX_ENTRIES)]
+    motions = []
+    for i, j in pairs:
+        e = np.zeros((m, n))
+        e[i, j] = 1.0
+        if kind == "symmetric":
+            e[j, i] = 1.0
+        if kind in ("skew", "orthogonal"):
+            e[j, i] = -1.0
+        motions.append(start @ e if kind == "orthogonal" else e)
+    return motions, [i + m * j for i, j in pairs]
+
+
+def _outside(claimed: Any, start: Any, kind: str, cookbook: bool) -> float:
+    """How far a derivative by a structured variable is from lying in the structure itself."""
+    import numpy as np
+
+    def projected(d: Any) -> Any:
+        if kind == "symmetric":
+            return (d + d.T) / 2
+        if kind == "skew":
+            return (d - d.T) / 2
+        if kind == "orthogonal":
+            return (d - start @ d.T @ start) / 2
+        if kind == "diagonal":
+            return np.diag(np.diag(d))
+        return np.tril(d) if kind == "lower" else np.triu(d)
+
+    shape = start.shape[::-1]
+    arrays = [claimed] if claimed.shape == start.shape else [r.reshape(shape).T for r in claimed]
+    return max((float(np.max(np.abs(a - projected(a)), initial=0)) for a in arrays), default=0.0)
+
+
+def _moved(start: Any, motion: Any, h: float, kind: str) -> Any:
+    """A variable moved by h in a direction; an orthogonal matrix along the Cayley transform."""
+    import numpy as np
+
+    if kind != "orthogonal":
+        return start + h * motion
+    turn = 0.5 * h * (start.T @ motion)
+    one = np.eye(len(turn))
+    return start @ np.linalg.solve(one - turn, one + turn)
+
+
+def finite_difference(
+    point: Point,
+    moving: int,
+    value_of: Any,
+    motions: list[Any],
+    kind: str,
+    stretch: float = 1.0,
+) -> tuple[Any, float] | None:
+    """Directional derivatives along the motions, in the last axis, and how uncertain they are (Richardson
+    extrapolation)."""
+    import numpy as np
+
+    start = np.asarray(point.values[moving], dtype=float)
+    values = list(point.values)
     columns = []
     uncertainty = 0.0
-    for place in places:
+    steps = [stretch * h for h in (4e-3, 2e-3, 1e-3)]
 
-        def moved(h: float, place: int = place) -> Any:
-            changed = np.array(x)
-            changed.reshape(-1)[place] += h
-            values = list(point.values)
-            values[at] = changed if x.shape else np.float64(changed)
-            (value,) = value_of(values, point.sizes, point.functions)
-            return np.asarray(value, dtype=float)
+    def at(motion: Any, h: float) -> Any:
+        values[moving] = _moved(start, motion, h, kind)
+        (value,) = value_of(values, point.sizes, point.functions)
+        return np.asarray(value, dtype=float)
 
+    for motion in motions:
         try:
-            differences = [(moved(h) - moved(-h)) / (2 * h) for h in (4e-3, 2e-3, 1e-3)]
+            differences = [(at(motion, h) - at(motion, -h)) / (2 * h) for h in steps]
         except (np.linalg.LinAlgError, IndexError):
             return None
         first = [(4 * b - a) / 3 for a, b in itertools.pairwise(differences)]
@@ -367,11 +580,17 @@ def finite_difference(point: Point, at: int, value_of: Any) -> tuple[Any, float,
             return None
         uncertainty = max(uncertainty, float(np.max(np.abs(second - first[1]), initial=0)))
         columns.append(second)
-    return np.stack(columns, axis=-1), uncertainty, places
+    if not columns:  # a structure without freedom: skew of order 1
+        (value,) = value_of(point.values, point.sizes, point.functions)
+        return np.zeros((*np.shape(value), 0)), 0.0
+    return np.stack(columns, axis=-1), uncertainty
 
 
 def check_lines(
-    states: Sequence[Expr], wrt: Expr, seed: int = 0, assuming: Sequence[tuple[str, Expr]] = ()
+    states: Sequence[Expr],
+    wrt: tuple[Expr, ...],
+    seed: int = 0,
+    assuming: Sequence[tuple[str, Expr]] = (),
 ) -> list[bool]:
     """For each state, whether it agrees with the one before it (the first one: True); [] if no point could be used.
 
@@ -405,7 +624,7 @@ _SATURATING = frozenset(["tanh", "sigmoid", "erf", "erfc", "softplus", "gelu", "
 
 def line_values(
     states: Sequence[Expr],
-    wrt: Expr,
+    wrt: tuple[Expr, ...],
     assuming: Sequence[tuple[str, Expr]],
     attempt: int,
     rng: np.random.Generator,
@@ -415,9 +634,9 @@ def line_values(
 
     nodes = ex.postorder(*states)
     differentials = [e for e in nodes if e.kind == ex.DIFF]
-    variables = ex.variables(*states, wrt)
+    variables = ex.variables(*states, *wrt)
     functions = unknown_functions(*states)
-    sizes = choose_sizes(attempt % 2, rng, *states, wrt, turned=attempt % 8 > 3)
+    sizes = choose_sizes(attempt % 2, rng, *states, *wrt, turned=attempt % 8 > 3)
     point = random_point(variables, functions, sizes, attempt % 4, rng)
     if not Guard(states, assuming, variables).allows(point):
         return None
@@ -425,14 +644,15 @@ def line_values(
     for value in compiled([e for e in saturating if not _has_diff(e)], variables)(*point):
         if not float(np.max(np.abs(value), initial=0)) < 8:
             return None  # 1 - tanh(30)^2 is rounding noise
-    moving = variables.index(wrt)
-    direction = sample(wrt, sizes, 0, rng)
+    directions = [_sample_motion(v, point.values[variables.index(v)], sizes, rng) for v in wrt]
     inside = compiled([d.args[0] for d in differentials], variables)
     outside = compiled(list(states), [*variables, *differentials])
 
     def at(h: float) -> list[Any]:
         values = list(point.values)
-        values[moving] = values[moving] + h * direction
+        for v, direction in zip(wrt, directions, strict=True):
+            i = variables.index(v)
+            values[i] = values[i] + h * direction
         return [np.asarray(v, dtype=float) for v in inside(values, sizes, point.functions)]
 
     def along(changes: list[Any]) -> list[Any]:

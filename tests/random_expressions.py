@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from hypothesis import strategies as st
 
 from matgrad import expr as ex
-from matgrad.derive import Derivation, declarations, verify, verify_lines
-from matgrad.dims import Dim, Poly, dim_add
+from matgrad.derive import Derivation, Options, declarations, verify, verify_lines
+from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_mul
 from matgrad.errors import CheckFailed, MatgradError, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import TABLE, Function
@@ -30,8 +30,8 @@ from matgrad.shapes import (
     Typed,
     apply_function,
     declare,
-    kronecker,
     signature,
+    substituted,
     unknown_function,
 )
 from matgrad.simplify import simplify
@@ -76,9 +76,16 @@ LET = (
     "P: spd(n)",
     "Q: orthogonal(n)",
     "D: diagonal(n)",
+    "L1: lower(n)",
+    "U1: upper(n)",
+    "N: skew(n)",
+    "R: diagonal(m)",
     "f: elementwise",
     "g1: elementwise",
     "φ: elementwise",
+    "g_v: scalar of vector(n)",
+    "u_v: vector(m) of vector(n)",
+    "F: matrix(m, p) of matrix(m, n)",
 )
 DECLARED: dict[str, Declared] = declarations(LET)
 LET_OF = {declare(text).name: text for text in LET}
@@ -88,6 +95,7 @@ VARIABLES = [
 # What one differentiates by: a variable without structure.
 FREE = [v for v in VARIABLES if v.shape.kind != ROW and v.data[1] <= {"positive", "nonzero"}]
 UNKNOWN = [d.name for d in DECLARED.values() if d.role == "elementwise"]
+MAPS = [d for d in DECLARED.values() if d.role == "map"]
 
 # How a size comes apart, for stacks; the first four sizes have variables.
 SIZES: list[Dim] = ["n", "m", "p", 3]
@@ -96,6 +104,17 @@ PARTS: dict[Dim, tuple[Dim, ...]] = {
     dim_add("n", 1): ("n", 1),
     dim_add("m", "n"): ("m", "n"),
 }
+# How a size is a product, for Kronecker products.
+PRODUCTS: dict[Dim, tuple[Dim, Dim]] = {
+    dim_mul("m", "n"): ("m", "n"),
+    dim_mul("n", "n"): ("n", "n"),
+    dim_mul(2, "p"): (2, "p"),
+}
+SUM_INDICES = ("k", "l")  # names that no variable has
+# Functions of a symmetric matrix, which mean nothing for another.
+SYMMETRIC = ("chol", "eigmax", "eigmin", "eigvecmax", "eigvecmin")
+# Functions whose value has a sign that is nobody's business: they stand as v v' z.
+SIGNED = ("eigvecmax", "eigvecmin", "lsv", "rsv")
 NUMBERS = ["2", "3", "-1", "1/2", "-2/3", "3/10", "1", "12", "0"]
 POLYNOMIAL = ("transpose", "hadamard", "matpow", "tr", "sum", "diag", "diagonal", "power", "epow")
 EXPONENTS = ["2", "3", "-1", "-2", "1/2", "-1/2", "3/2", "4", "0"]
@@ -107,14 +126,16 @@ class Composer:
     def __init__(self, pick: Pick, functions: Collection[str] = TABLE.keys()) -> None:
         self.pick = pick
         self.functions = [f for f in TABLE.values() if f.op in functions]
-        self.unknowns = UNKNOWN if len(self.functions) == len(TABLE) else []
+        self.everything = len(self.functions) == len(TABLE)
+        self.unknowns = UNKNOWN if self.everything else []
+        self.sums = 0  # sums over an index that are open
 
     def number(self) -> Expr:
         return ex.num(Fraction(self.pick(NUMBERS)))
 
     def shape(self) -> Shape:
         """A vector, row or matrix shape."""
-        sizes = [*SIZES, *PARTS]
+        sizes = [*SIZES, *PARTS, *SIZES, *PARTS, *PRODUCTS]
         kind = self.pick([VECTOR, MATRIX, ROW, VECTOR, MATRIX])
         if kind == VECTOR:
             return ex.vector_shape(self.pick(sizes))
@@ -145,6 +166,8 @@ class Composer:
             self.function,
             self.block,
         ]
+        if self.everything:
+            ways += [self.index_sum, self.kron, self.mapped]
         if shape.kind == SCALAR:
             ways += [self.entry, self.reduced]
         else:
@@ -158,12 +181,16 @@ class Composer:
         found += [ex.transpose(v) for v in VARIABLES if v.shape == ex.transposed_shape(shape)]
         if shape.kind == SCALAR:
             x = self.pick([v for v in VARIABLES if v.shape.kind != SCALAR])
-            return self.pick([*found, *found, self.number(), ex.PI, self.entry_of(x)])
+            entry = self.entry_of(x)
+            sized = ex.mul(ex.size(x.shape.rows), entry)
+            return self.pick([*found, *found, self.number(), ex.PI, entry, sized])
         if shape.kind == MATRIX and shape.rows == shape.cols:
             found.append(ex.eye(shape.rows))
         found.append(ex.ones(shape))
         if PARTS.keys() & {shape.rows, shape.cols}:
             found.append(self.block(shape, 0))
+        if PRODUCTS.keys() & {shape.rows, shape.cols}:
+            found += [self.kron(shape, 0)] * 3
         return self.pick(found)
 
     def entry_of(self, e: Expr, places: Sequence[int | str] = ()) -> Expr:
@@ -243,6 +270,49 @@ class Composer:
         blocks = tuple(self.make(_block_shape(r, c), budget) for r in rows for c in cols)
         return ex.stack(blocks, len(cols))
 
+    def index_sum(self, shape: Shape, budget: int) -> Expr:
+        """A sum over an index, which is the place of an entry, of a column, of a row, or an exponent."""
+        if self.sums == len(SUM_INDICES):
+            return self.make(shape, budget)
+        name, n = SUM_INDICES[self.sums], self.inner()
+        self.sums += 1
+        if shape.kind == VECTOR:
+            e = ex.index(self.make(ex.matrix_shape(shape.rows, n), budget), None, name)
+        elif shape.kind == ROW:
+            e = ex.index(self.make(ex.matrix_shape(n, shape.cols), budget), name, None)
+        else:
+            e = ex.index(self.make(ex.vector_shape(n), budget), name)
+            if shape.kind == MATRIX:
+                e = ex.mul(e, self.make(shape, budget))
+            elif self.pick([True, False, False]):
+                base = apply(TABLE["tanh"], (self.make(shape, budget),))
+                e = ex.mul(e, ex.power(base, ex.index_value(name)))
+        if self.pick([True, False, False]):
+            e = ex.mul(ex.power(ex.index_value(name), ex.num(self.pick([1, -1]))), e)
+        self.sums -= 1
+        return ex.sum_over(name, 1, n, e)
+
+    def kron(self, shape: Shape, budget: int) -> Expr:
+        """A Kronecker product of any kinds: u v' is one."""
+        first, last = [], []
+        for dim in (shape.rows, shape.cols):
+            parts = PRODUCTS.get(dim, (dim, 1))
+            if self.pick([True, False]) and dim not in PRODUCTS:
+                parts = (1, dim)
+            first.append(parts[0])
+            last.append(parts[1])
+        a, b = _block_shape(first[0], first[1]), _block_shape(last[0], last[1])
+        return ex.kron(self.make(a, budget), self.make(b, budget))
+
+    def mapped(self, shape: Shape, budget: int) -> Expr:
+        """An unknown function of a whole array, where one has this shape (seldom)."""
+        fitting = [d for d in MAPS if d.shape == shape]
+        if not fitting or self.pick([True, True, False]):
+            return self.function(shape, budget)
+        d = self.pick(fitting)
+        assert d.argument is not None
+        return ex.call("map", (self.make(d.argument, budget),), d.shape, d.name, "")
+
     # functions
 
     def unknown(self, shape: Shape, budget: int) -> Expr:
@@ -256,11 +326,15 @@ class Composer:
     def function(self, shape: Shape, budget: int) -> Expr:
         """A function of the table whose value can have this shape."""
         fitting = [(f, d) for f in self.functions if (d := _sizes_for(f, shape)) is not None]
-        return self.applied(*self.pick(fitting), shape, budget)
+        function, sizes = self.pick(fitting)
+        e = self.applied(function, sizes, shape, budget)
+        if function.op in SIGNED:
+            return ex.mul(e, ex.mul(ex.transpose(e), self.make(shape, budget)))
+        return e
 
     def reduced(self, shape: Shape, budget: int) -> Expr:
         """A scalar made of a function whose value's size is computed (`vec`, `kron`), if the table has any."""
-        odd = [f for f in self.functions if _has_computed_size(f)]
+        odd = [f for f in self.functions if _has_computed_size(f) and f.op not in SIGNED]
         if not odd:
             return self.function(shape, budget)
         e = self.applied(self.pick(odd), {}, shape, budget)
@@ -291,7 +365,15 @@ class Composer:
             )
         if function.op == "power" and ex.is_zero(args[0]):
             return args[0]
-        return apply(function, tuple(args))
+        if function.op in SYMMETRIC and "symmetric" not in _properties(args[0]):
+            turned = ex.transpose(args[0])
+            args[0] = ex.add(args[0], turned)
+            if function.op == "chol":
+                args[0] = ex.add(ex.mul(turned, ex.transpose(turned)), ex.eye(turned.shape.rows))
+        if function.op == "sylvester":
+            args[1] = self.within(function.domain, args[1])
+        given = [self.chosen(name, sizes) for name in signature(function.op).sizes]
+        return apply(function, tuple(args), given)
 
     def instance(
         self, wanted: Shape, function: Function, shape: Shape, sizes: dict[Dim, Dim]
@@ -300,11 +382,15 @@ class Composer:
         if wanted.kind == ARRAY:
             return shape if signature(function.op).result.kind == ARRAY else self.shape()
         for dim in (wanted.rows, wanted.cols):
-            if isinstance(dim, str) and dim not in sizes:
-                sizes[dim] = self.pick([*SIZES, *PARTS])
-        return Shape(
-            wanted.kind, sizes.get(wanted.rows, wanted.rows), sizes.get(wanted.cols, wanted.cols)
-        )
+            for atom in dim_atoms(dim):
+                self.chosen(atom, sizes)
+        return Shape(wanted.kind, substituted(wanted.rows, sizes), substituted(wanted.cols, sizes))
+
+    def chosen(self, name: Dim, sizes: dict[Dim, Dim]) -> Dim:
+        """A size of a signature, chosen now unless it is known."""
+        if name not in sizes:
+            sizes[name] = self.pick([*SIZES, *PARTS])
+        return sizes[name]
 
     def exponent(self, shape: Shape, budget: int) -> Expr:
         way = self.pick(["number", "number", "number", "scalar", "same"])
@@ -323,7 +409,7 @@ class Composer:
                     ex.add(ex.epower(e, ex.num(2)), ex.ones(e.shape)),
                 ]
             )
-        if domain in ("spd", "invertible") and e.shape.kind == MATRIX:
+        if domain in ("spd", "invertible", "right_half_plane") and e.shape.kind == MATRIX:
             return ex.add(ex.mul(e, ex.transpose(e)), ex.eye(e.shape.rows))
         if domain == "unit":
             return apply(TABLE["tanh"], (e,))
@@ -331,6 +417,10 @@ class Composer:
             squares = ex.epower(e, ex.num(2))
             return ex.add(squares, ex.mul(ex.num(2), ex.ones(e.shape)))
         return e
+
+
+def _properties(e: Expr) -> Collection[str]:
+    return e.data[1] if e.kind == ex.VAR else ()
 
 
 def _block_shape(rows: Dim, cols: Dim) -> Shape:
@@ -366,7 +456,7 @@ def _has_computed_size(function: Function) -> bool:
     return any(isinstance(dim, Poly) for dim in signature(function.op).result[1:])
 
 
-def apply(function: Function, args: tuple[Expr, ...]) -> Expr:
+def apply(function: Function, args: tuple[Expr, ...], sizes: Sequence[Dim] = ()) -> Expr:
     """A function of the table, applied as the language applies it."""
     operators: dict[str, Callable[..., Expr]] = {
         "transpose": ex.transpose,
@@ -379,11 +469,11 @@ def apply(function: Function, args: tuple[Expr, ...]) -> Expr:
     if function.op in operators:
         return operators[function.op](*args)
     if function.op == "kron":
-        return kronecker(*args)
+        return ex.kron(*args)
     name, _, direction = function.op.partition(":")
     if direction.isdigit():
         return apply_function(name, (*args, ex.num(int(direction))), int(direction))
-    return apply_function(function.names[0] if function.names else name, args)
+    return apply_function(function.names[0] if function.names else name, args, None, sizes)
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------
@@ -428,6 +518,26 @@ def problem(pick: Pick, budget: int, functions: Collection[str] = TABLE.keys()) 
     return Problem(e, wrt)
 
 
+# Declared properties that leave every entry of a variable free.
+PLAIN = {"positive", "nonzero", "invertible"}
+
+
+def any_problem(pick: Pick, budget: int, structured: bool = False) -> Problem:
+    """A derivative of a value of any shape by a variable of any shape; with declared structure, if asked for."""
+    compose = Composer(pick)
+    shape = ex.SCALAR_SHAPE if pick([True, True, False, False, False]) else compose.shape()
+    e = compose.make(shape, budget)
+    allowed = [
+        v for v in VARIABLES if (not v.data[1] <= PLAIN if structured else v.data[1] <= PLAIN)
+    ]
+    present = [v for v in ex.variables(e) if v in allowed]
+    if present:
+        return Problem(e, pick(present))
+    wrt = pick(allowed)
+    e = ex.mul(e, compose.entry_of(wrt))
+    return Problem(e if wrt in ex.variables(e) else wrt, wrt)
+
+
 def _drawing(draw: Any) -> Pick:
     def pick(items: Sequence[T], /) -> T:
         found: T = items[draw(st.integers(0, len(items) - 1))]
@@ -464,7 +574,8 @@ def seeded(seed: int) -> Pick:
 def lets(*roots: Expr) -> list[str]:
     """The declarations of what stands in expressions."""
     names = [v.data[0] for v in ex.variables(*roots)]
-    names += [e.data[1] for e in ex.postorder(*roots) if e.kind == ex.CALL and e.op == "apply"]
+    called = (e for e in ex.postorder(*roots) if e.kind == ex.CALL)
+    names += [e.data[1] for e in called if e.op in ("apply", "map")]
     return [LET_OF[name] for name in dict.fromkeys(names)]
 
 
@@ -489,7 +600,9 @@ class Outcome(NamedTuple):
 def examine(found: Problem, definition: bool = False) -> Outcome:
     """Differentiate and hold the result against everything that is promised of it."""
     try:
-        derivation = Derivation(typed(found.expr, found.wrt), found.wrt, "mixed", definition)
+        derivation = Derivation(
+            typed(found.expr, found.wrt), (found.wrt,), Options(definition=definition)
+        )
         verify(derivation)
     except Unsupported as refusal:
         return Outcome("unsupported", refusal.message)

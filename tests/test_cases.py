@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from literate import CASES, Statement, pages, statements
 
-from matgrad.derive import Derivation, diff
+from matgrad.derive import Derivation, declarations, diff
 from matgrad.dims import dim_text
 from matgrad.expr import Expr
 from matgrad.render.text import render
@@ -24,7 +24,16 @@ _FOUND: dict[Statement, Derivation] = {}
 def derivation(statement: Statement) -> Derivation:
     """The derivation of a statement, made once."""
     if statement not in _FOUND:
-        _FOUND[statement] = diff(statement.expression, statement.wrt, list(statement.let))
+        options: dict[str, Any] = {}
+        if statement.then:
+            options["then"] = statement.then
+        elif statement.order > 1:
+            options["order"] = statement.order
+        if statement.structured != "subspace":
+            options["structured"] = statement.structured
+        _FOUND[statement] = diff(
+            statement.expression, statement.wrt, list(statement.let), **options
+        )
     return _FOUND[statement]
 
 
@@ -39,13 +48,16 @@ def declarations_of(typed: Typed) -> dict[str, Declared]:
     return declared
 
 
-def read_again(text: str, d: Derivation) -> Expr:
+def read_again(text: str, d: Derivation, let: tuple[str, ...] = ()) -> Expr:
     """An expression in the variables of a derivation, of the shape of the derivative (I and e_i ask for one)."""
     shape = d.derivative.shape
-    if shape.kind != "scalar":
+    if shape.kind == "row":
+        text = f"zeros({dim_text(shape.cols)})' + ({text})"
+    elif shape.kind != "scalar":
         sizes = (shape.rows,) if shape.kind == "vector" else (shape.rows, shape.cols)
         text = f"zeros({', '.join(map(dim_text, sizes))}) + ({text})"
-    return read(text, declarations_of(d.typed)).expr
+    maps = {n: m for n, m in declarations(let).items() if m.role == "map"}
+    return read(text, declarations_of(d.typed) | maps).expr
 
 
 @every_statement
@@ -59,9 +71,11 @@ def test_answer_is_checked(statement: Statement) -> None:
 @every_statement
 def test_answer_is_that_of_the_book(statement: Statement) -> None:
     d = derivation(statement)
-    claim = read_again(statement.claim, d)
+    claim = read_again(statement.claim, d, statement.let)
     assert claim.shape == d.derivative.shape
-    found = check_derivative(d.expression, claim, d.wrt, 1, d.assumptions)
+    found = check_derivative(
+        d.subject, claim, d.wrt, 1, d.assumptions, structured=statement.structured
+    )
     assert found.ok, f"matgrad finds {d}, off by {found.worst_relative_error:.1e}"
     assert found.points == POINTS
 
@@ -77,7 +91,8 @@ def test_steps_lead_to_the_answer(statement: Statement) -> None:
 def test_answer_is_read_back(statement: Statement) -> None:
     d = derivation(statement)
     for style in ("matgrad", "ascii", "unicode"):
-        assert read_again(render(d.derivative, style), d) is d.derivative
+        again = read_again(render(d.derivative, style), d, statement.let)
+        assert again is d.derivative
 
 
 # --- the pages themselves -----------------------------------------------------------------------------------------------
@@ -99,6 +114,17 @@ PAGES = [
     Page("06-elementwise", 30),
     Page("07-jacobians", 50),
     Page("08-cookbook", 60),
+    Page("09-wikipedia", 55),
+    Page("10-machine-learning", 80),
+    Page("11-matrix-arguments", 45),
+    Page("12-kronecker", 75),
+    Page("13-hessians", 45),
+    Page("14-mixed-derivatives", 25),
+    Page("15-structured", 70),
+    Page("16-matrix-functions", 70),
+    Page("17-symbolic-powers", 15),
+    Page("18-unknown-functions", 50),
+    Page("19-matrix-hessians", 25),
 ]
 
 
@@ -155,8 +181,37 @@ def test_reader(tmp_path: Path) -> None:
     assert second.name == "page:14"
 
 
+def test_reader_of_second_derivatives_and_structures(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```matgrad\n"
+        "hessian x'x wrt x = 2*eye(n)   # twice\n"
+        "diff x'A y wrt x then y = A\n"
+        "```\n"
+        "```matgrad cookbook\n"
+        "let S: symmetric(n)\n"
+        "diff tr(S) wrt S = eye(n)\n"
+        "```\n",
+        encoding="utf-8",
+    )
+    twice, mixed, cookbook = statements(page)
+    assert twice == Statement(page, 2, (), "x'x", "x", "2*eye(n)", "twice", 2)
+    assert mixed == Statement(page, 3, (), "x'A y", "x", "A", "", 2, "y")
+    assert (cookbook.order, cookbook.then, cookbook.structured) == (1, "", "cookbook")
+
+
 @pytest.mark.parametrize(
-    "line", ["dif x wrt x = 1", "diff x = 1", "diff x wrt x", "let S", "x'x", "diff x wrt x 1"]
+    "line",
+    [
+        "dif x wrt x = 1",
+        "diff x = 1",
+        "diff x wrt x",
+        "let S",
+        "x'x",
+        "diff x wrt x 1",
+        "hessian x",
+        "hessian x wrt x then y = 1",
+    ],
 )
 def test_reader_refuses(line: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"

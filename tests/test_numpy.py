@@ -230,12 +230,44 @@ INDEPENDENT: dict[str, Callable[..., Any]] = {
     "vec": lambda t: t.flatten(order="F"),
     "vech": lambda t: np.concatenate([t[i:, i] for i in range(len(t))]),
     "kron": lambda s, t: np.block([[entry * t for entry in row] for row in s]),
+    "unvec": lambda t, m, n: t.reshape((int(m), int(n)), order="F"),
+    "indmax": lambda t: t == t.max(), "indmax:1": lambda t: t == t.max(axis=0),
+    "indmax:2": lambda t: t == t.max(axis=1, keepdims=True),
+    "dexpm": lambda t, e: scipy.linalg.expm_frechet(t, e, compute_expm=False),
+    "dsinm": lambda t, e: scipy.linalg.expm_frechet(1j * t, 1j * e, compute_expm=False).imag,
+    "dcosm": lambda t, e: scipy.linalg.expm_frechet(1j * t, 1j * e, compute_expm=False).real,
+    "dlogm": lambda t, e: _divided_differences(t, e, np.log, lambda s: 1 / s),
+    "sylvester": lambda a, b, c: np.linalg.solve(
+        np.kron(np.eye(len(b)), a) + np.kron(b.T, np.eye(len(a))), c.flatten(order="F")
+    ).reshape(c.shape, order="F"),
+    "polar": lambda t: np.linalg.inv(_spectral(t @ t.T, np.sqrt)) @ t,
+    "eigvecmax": lambda t: _by_powers(t), "eigvecmin": lambda t: _by_powers(np.linalg.inv(t)),
+    "lsv": lambda t: _by_powers(t @ t.T),
+    "rsv": lambda t: t.T @ _by_powers(t @ t.T) / np.linalg.norm(t.T @ _by_powers(t @ t.T)),
 }  # fmt: skip
 
 
 def _spectral(t: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     values, vectors = np.linalg.eigh(t)
     return (vectors * function(values)) @ vectors.T
+
+
+def _divided_differences(t: Any, e: Any, function: Any, slope: Any) -> np.ndarray:
+    """The derivative of a function of a symmetric matrix in a direction (Daleckii and Krein)."""
+    values, vectors = np.linalg.eigh(t)
+    ratios = [
+        [slope(a) if a == b else (function(a) - function(b)) / (a - b) for b in values]
+        for a in values
+    ]
+    return vectors @ (np.array(ratios) * (vectors.T @ e @ vectors)) @ vectors.T
+
+
+def _by_powers(t: np.ndarray) -> np.ndarray:
+    """The eigenvector of the largest eigenvalue, by repeated squaring."""
+    for _ in range(20):
+        t = t @ t / np.linalg.norm(t)
+    column = t[:, np.argmax(np.abs(np.diag(t)))]
+    return column / np.linalg.norm(column) * np.sign(column[np.argmax(np.abs(column))])
 
 
 # Arguments of a function; without a word, those that its signature asks for.
@@ -246,15 +278,34 @@ ARGUMENTS = {
     "acosh": "1 + x",
     "cross": "u, v",
     "kron": "X, A",
+    "unvec": "vec(X), m, n",
+    "sylvester": "X*X', A, X",
 }
 ARGUMENTS |= dict.fromkeys(
-    ["transpose", "normF", "rowsum", "colsum", "nucnorm", "specnorm", "pinv", "vec"], "X"
+    [
+        "transpose",
+        "normF",
+        "rowsum",
+        "colsum",
+        "nucnorm",
+        "specnorm",
+        "pinv",
+        "vec",
+        "polar",
+        "lsv",
+        "rsv",
+    ],
+    "X",
 )
+ARGUMENTS |= dict.fromkeys(["dexpm", "dsinm", "dcosm"], "A, B")
+ARGUMENTS |= dict.fromkeys(["dlogm"], "P, B")
 ARGUMENTS |= dict.fromkeys(
     ["inv", "tr", "det", "diagonal", "adj", "expm", "sinm", "cosm", "dg", "tril", "triu", "vech"],
     "A",
 )
-ARGUMENTS |= dict.fromkeys(["logdet", "eigmax", "eigmin", "logm", "sqrtm", "chol"], "P")
+ARGUMENTS |= dict.fromkeys(
+    ["logdet", "eigmax", "eigmin", "eigvecmax", "eigvecmin", "logm", "sqrtm", "chol"], "P"
+)
 
 
 def test_every_function_has_a_formula() -> None:

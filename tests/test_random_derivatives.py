@@ -11,7 +11,7 @@ from random_expressions import POLYNOMIAL, Outcome, Problem, examine, problems, 
 
 from matgrad import derive
 from matgrad import expr as ex
-from matgrad.derive import Derivation
+from matgrad.derive import Derivation, Options
 from matgrad.errors import Unsupported
 from matgrad.expr import Expr
 from matgrad.verify import check_lines
@@ -41,10 +41,10 @@ def test_derivatives_from_the_definition(found: Problem) -> None:
     if outcome.kind != "ok":
         return
     named, defined = (
-        Derivation(typed(found.expr, found.wrt), found.wrt, "mixed", definition)
+        Derivation(typed(found.expr, found.wrt), (found.wrt,), Options(definition=definition))
         for definition in (False, True)
     )
-    assert all(check_lines([named.mixed, defined.mixed], found.wrt))
+    assert all(check_lines([named.mixed, defined.mixed], (found.wrt,)))
 
 
 @pytest.mark.parametrize("wrong", [ex.mul, lambda *a: ex.add(a[1], a[1])])

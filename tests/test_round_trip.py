@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from random_expressions import DECLARED, Problem, expressions, lets, problems, typed
 
 from matgrad import expr as ex
-from matgrad.derive import Derivation, declarations
+from matgrad.derive import Derivation, Options, declarations
 from matgrad.errors import ShapeProblem, Unsupported
 from matgrad.expr import Expr
 from matgrad.render.text import render
@@ -73,7 +73,7 @@ def test_expressions_are_read_back(e: Expr) -> None:
 @given(problems())
 def test_derivatives_are_read_back(found: Problem) -> None:
     try:
-        derivation = Derivation(typed(found.expr, found.wrt), found.wrt)
+        derivation = Derivation(typed(found.expr, found.wrt), (found.wrt,), Options())
     except Unsupported:
         return
     for style in STYLES:

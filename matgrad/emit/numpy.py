@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from matgrad import expr as ex
+from matgrad.definitions import definition_in
 from matgrad.dims import Dim, dim_text
 from matgrad.errors import InternalError
 from matgrad.expr import Expr
-from matgrad.functions import TABLE
-from matgrad.shapes import signature
+from matgrad.functions import CONSTANTS, TABLE
+from matgrad.rewrite import written_out
+from matgrad.shapes import signature, size_values
 
 MAX_NESTED = 30  # factors of one product in one line of code
 
@@ -32,7 +34,9 @@ class Program:
     def add(self, root: Expr) -> str:
         """Emit what is missing to compute `root`; returns the name of its value."""
         for node in _needed(root, self.names):
-            if node not in self.names:
+            if definition_in(node) is not None and node not in self.names:
+                self.names[node] = self.add(written_out(node))
+            elif node not in self.names:
                 name = f"t{next(self._counter)}"
                 if node.kind == ex.SUM:
                     self._loop(node, name)
@@ -132,9 +136,11 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     if e.op == "apply":
         return f"functions[{e.data[1]!r}]({args[0]}, {e.data[2]})"
     if e.op == "map":
+        _, name, marks = e.data
         shape = f"({_size(e.shape.rows, indices)}, {_size(e.shape.cols, indices)})"
         flat = {ex.SCALAR: "[0, 0]", ex.MATRIX: ""}.get(e.shape.kind, ".reshape(-1)")
-        return f"functions[{e.data[1]!r}]({args[0]}, {shape}){flat}"
+        order = f", {len(marks)}" if marks else ""
+        return f"functions[{name!r}]({args[0]}, {shape}{order}){flat}"
     if e.op == "hadamard":
         return "*".join(args)
     if e.op == "kron":
@@ -142,7 +148,8 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     if e.op == "matpow":
         return TABLE["matpow"].numpy.format(X=args[0], k=f"int({args[1]})")
     names = [name for name, _ in signature(e.op).parameters]
-    return TABLE[e.op].numpy.format(**dict(zip(names, args, strict=True)))
+    sizes = {name: _size(dim, indices) for name, dim in size_values(e).items()}
+    return TABLE[e.op].numpy.format(**dict(zip(names, args, strict=True)), **sizes)
 
 
 def _index(i: int | str, indices: Mapping[str, str]) -> str:
@@ -150,6 +157,9 @@ def _index(i: int | str, indices: Mapping[str, str]) -> str:
         return str(i - 1)
     # The name of a size means the last entry; any other name is an entry that is chosen at random.
     return f"{indices[i]} - 1" if i in indices else f"sizes.get({'#' + i!r}, sizes.get({i!r})) - 1"
+
+
+_CODE = {constant.op: constant.numpy for constant in CONSTANTS.values()}
 
 
 def _constant(e: Expr, indices: Mapping[str, str]) -> str:
@@ -161,11 +171,13 @@ def _constant(e: Expr, indices: Mapping[str, str]) -> str:
         name = e.data[1]
         return f"float({indices[name]})" if name in indices else f"float(sizes[{'#' + name!r}])"
     rows = _size(e.shape.rows, indices)
-    if e.op == "eye":
-        return f"np.eye({rows})"
     if e.op == "basis":
         return f"np.eye({rows})[{_index(e.data[1], indices)}]"
-    return _filled(e.op, e, indices)
+    if e.op in ("ones", "zeros"):
+        return _filled(e.op, e, indices)
+    sizes = [_size(d, indices) for d in e.data[1:]]
+    names = dict(zip("mn" if len(sizes) > 1 else "n", sizes, strict=False))
+    return _CODE[e.op].format(**{"n": rows, **names})
 
 
 def _product(e: Expr, args: list[str]) -> str:
@@ -253,10 +265,10 @@ def compiled(roots: list[Expr], inputs: list[Expr]) -> Callable[..., list[Any]]:
         import scipy.special
 
         namespace["special"] = scipy.special
-    if " linalg." in source or "(linalg." in source:
-        import scipy.linalg
+    if "support." in source:
+        from matgrad.emit import support
 
-        namespace["linalg"] = scipy.linalg
+        namespace["support"] = support
     exec(
         compile(source, "<matgrad>", "exec"), namespace
     )  # source made from tables and generated names only

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
+from matgrad.definitions import Defined, definition_in, unknown_function
 from matgrad.expr import Expr
 from matgrad.render.text import (
     MARK_END,
@@ -17,12 +18,12 @@ from matgrad.render.text import (
     shape_label,
     space_text,
 )
-from matgrad.rewrite import step_reason
+from matgrad.rewrite import derived, step_reason
 from matgrad.rules import TABLE as RULES
 from matgrad.steps import DERIVATIVE, Check, Line, Step
 
 if TYPE_CHECKING:
-    from matgrad.derive import Derivation
+    from matgrad.derive import Derivation, Part
 
 REASON_COLUMN = 41
 
@@ -42,33 +43,101 @@ def value_name(d: Derivation) -> str:
     while first.inner is not None:
         first = first.inner
     taken = {v.data[0] for v in d.typed.variables.values()} | set(d.typed.functions)
+    taken |= {f.name for f in first.typed.definitions}
+    taken |= {name for name, *_ in d.typed.maps}
     names = "YFGHZ" if first.expression.shape.kind == ex.MATRIX else "yfghz"
     return next((n for n in names if n not in taken), "value")
 
 
-def derivative_label(d: Derivation, style: str, order: int | None = None) -> str:
-    """`∂y/∂X`, `∂²y/∂x²`; `dy/dX` in ASCII; a fraction in LaTeX; the value's name for order 0."""
-    x = name_text(d.wrt.data[0], style)
-    y = value_name(d)
-    order = d.order if order is None else order
-    if order == 0:
-        return y
-    raised = "" if order == 1 else str(order)
-    if style == "latex":
-        power = f"^{{{raised}}}" if raised else ""
-        return f"\\frac{{\\partial{power} {y}}}{{\\partial {x}{power}}}"
+def _history(d: Derivation) -> list[Derivation]:
+    """The derivations of a derivative of higher order, the first one first."""
+    found = [d]
+    while found[0].inner is not None:
+        found.insert(0, found[0].inner)
+    return found
+
+
+def _partial(style: str) -> str:
+    return {"unicode": "∂", "latex": "\\partial "}.get(style, "d")
+
+
+def _over(above: str, below: str, style: str) -> str:
+    return f"\\frac{{{above}}}{{{below}}}" if style == "latex" else f"{above}/{below}"
+
+
+def _raised(order: int, style: str) -> str:
+    if order == 1:
+        return ""
     if style == "unicode":
-        raised = raised.translate(str.maketrans("23456789", "²³⁴⁵⁶⁷⁸⁹"))
-        return f"∂{raised}{y}/∂{x}{raised}"
-    power = f"^{raised}" if raised else ""
-    return f"d{power}{y}/d{x}{power}"
+        return str(order).translate(str.maketrans("23456789", "²³⁴⁵⁶⁷⁸⁹"))
+    return f"^{{{order}}}" if style == "latex" else f"^{order}"
+
+
+def _transposed(text: str, style: str) -> str:
+    return text + {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'")
+
+
+def _vec(text: str, style: str) -> str:
+    return f"\\operatorname{{vec}}({text})" if style == "latex" else f"vec({text})"
+
+
+def subject_label(d: Derivation, style: str) -> str:
+    """What is differentiated: `y`, `vec(Y)`, `∂y/∂x`."""
+    before = _history(d)[:-1]
+    name = derivative_label(before[-1], style) if before else value_name(d)
+    if d.subject is d.expression:
+        return name
+    if d.expression.shape.kind == ex.MATRIX:
+        return _vec(name, style)
+    return _transposed(f"({name})" if before else name, style)
+
+
+def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str:
+    """`∂y/∂X`, `∂²y/∂x²`, `∂vec(Y)/∂vec(X)ᵀ`; `dy/dX` in ASCII; a fraction in LaTeX."""
+    if d.direction is not None and d.inner is not None:
+        v = name_text(d.direction.data[0], style)
+        x = name_text(d.wrt.data[0], style)
+        mark = _partial(style)
+        second = _over(
+            f"{mark}{_raised(2, style)}{value_name(d)}", f"{mark}{x}{_raised(2, style)}", style
+        )
+        return f"{second}[{v}]" if d.wrt.shape.kind == ex.MATRIX else f"({second}) {v}"
+    wrt = (part or d.parts[0]).wrt
+    history = _history(d)
+    variables = [h.wrt for h in history[:-1]] + [wrt]
+    mark, y = _partial(style), value_name(d)
+    order = len(variables)
+    names = [name_text(v.data[0], style) for v in variables]
+    raised = _raised(order, style)
+    flat = d.expression.shape.kind in (ex.SCALAR, ex.VECTOR) or wrt.is_scalar
+    if order > 1 and len(set(variables)) == 1:
+        if wrt.is_scalar or (wrt.shape.kind == ex.VECTOR and order == 2 and flat):
+            return _over(f"{mark}{raised}{y}", f"{mark}{names[0]}{raised}", style)
+    if order == 2 and history[0].expression.is_scalar:
+        below = [
+            _vec(n, style) if v.shape.kind == ex.MATRIX else n
+            for n, v in zip(names, variables, strict=True)
+        ]
+        if not any(v.is_scalar for v in variables):
+            below[1] = _transposed(below[1], style)
+        return _over(
+            f"{mark}{raised}{y}", f"{mark}{below[0]} {mark}{below[1]}".replace("  ", " "), style
+        )
+    x = names[-1]
+    if wrt.shape.kind == ex.MATRIX and not d.subject.is_scalar:
+        x = _transposed(_vec(x, style), style)
+    above = subject_label(d, style)
+    if order > 1 and d.subject is d.expression:
+        above = f"({above})"
+    return _over(f"{mark}{above}", f"{mark}{x}", style)
 
 
 def differential_label(d: Derivation, style: str) -> str:
     """`dy`, or `d(∂y/∂x)` where a derivative is differentiated."""
-    inner = derivative_label(d, style, d.order - 1)
+    inner = subject_label(d, style)
     mark = "\\mathrm{d}" if style == "latex" else "d"
-    return mark + (inner if d.order == 1 else f"({inner})")
+    plain = d.order == 1 or (d.subject is not d.expression and d.expression.shape.kind == ex.MATRIX)
+    return mark + (inner if plain else f"({inner})")
 
 
 def where_text(d: Derivation, style: str) -> str:
@@ -86,11 +155,30 @@ def where_text(d: Derivation, style: str) -> str:
         real = {"unicode": "ℝ → ℝ", "latex": "\\mathbb{R} \\to \\mathbb{R}"}.get(style, "R -> R")
         words = "" if style == "latex" else ", entry by entry"
         parts.append(f"{name_text(name, style)}: {real}{words}")
-    for name, shape in d.typed.maps:
-        value = space_text(shape, style)
-        text = "a function to " if style != "latex" else "\\text{ a function to } "
-        parts.append(f"{name_text(name, style)}: {text}{value}")
+    parts += [definition_text(f, 0, style) for f in d.typed.definitions]
+    for name, *shapes in d.typed.maps:
+        value, argument = (space_text(s, style) for s in shapes)
+        to = {"unicode": " → ", "latex": " \\to "}.get(style, " -> ")
+        parts.append(f"{name_text(name, style)}: {argument}{to}{value}")
     return ", ".join(parts)
+
+
+def definition_text(f: Defined, order: int, style: str) -> str:
+    """`f(t) = t² exp(-t)`, or a derivative of it as it was found."""
+    found = derived(f, order) or derived(f, order, by_sympy=False)
+    assert found is not None
+    head = render(unknown_function(f.name, order, f.variable), style)
+    return f"{head} = {render(found.body, style)}"
+
+
+def _defined(text: str, step: Step, style: str) -> str:
+    """The words beside a step that speak of f, for the function that is meant."""
+    f = definition_in(step.left)
+    if f is None:
+        return text
+    if step.left.data[2] == 0:
+        return text.replace("definition of f", f"definition of {name_text(f.name, style)}")
+    return text.replace("f'(t)", definition_text(f, step.left.data[2], style))
 
 
 def _property_word(variable: Expr) -> str:
@@ -115,58 +203,62 @@ def _property_word(variable: Expr) -> str:
     }.get(found, found)
 
 
-def read_off_text(d: Derivation, style: str) -> str:
+def read_off_text(d: Derivation, style: str, part: Part) -> str:
     """How the derivative is read off: `dy = tr(Dᵀ dX) gives D, m×n`."""
-    x = name_text(d.wrt.data[0], style)
-    y = value_name(d) if d.order == 1 else f"({derivative_label(d, style, d.order - 1)})"
-    size = shape_label(d.mixed.shape, style)
+    x = name_text(part.wrt.data[0], style)
+    y = subject_label(d, style)
+    dy = differential_label(d, style)
+    size = shape_label(part.mixed.shape, style)
     top = {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'")
-    if d.expression.is_scalar:
-        if d.wrt.is_scalar:
-            return f"d{y} = D d{x} gives D"
-        form = f"tr(D{top} d{x})" if d.wrt.shape.kind == ex.MATRIX else f"D{top} d{x}"
-        return f"d{y} = {form} gives D, {size}"
-    if d.wrt.is_scalar:
-        return f"d{y} = D d{x} gives D, {size} (mixed layout: as {y})"
-    return f"d{y} = J d{x} gives the Jacobian J, {size} (mixed layout: rows as {y}, columns as {x})"
+    others = " + ..." if len(d.parts) > 1 else ""
+    if d.subject.is_scalar:
+        if part.wrt.is_scalar:
+            return f"{dy} = D d{x}{others} gives D"
+        form = {ex.MATRIX: f"tr(D{top} d{x})", ex.ROW: f"d{x} D{top}"}.get(
+            part.wrt.shape.kind, f"D{top} d{x}"
+        )
+        return f"{dy} = {form}{others} gives D, {size}"
+    if part.wrt.is_scalar:
+        return f"{dy} = D d{x}{others} gives D, {size} (mixed layout: as {y})"
+    if part.wrt.shape.kind == ex.MATRIX or d.subject is not d.expression:
+        form = f"vec(d{x})" if part.wrt.shape.kind == ex.MATRIX else f"d{x}"
+        form = f"(d{x}){top}" if part.wrt.shape.kind == ex.ROW else form
+        words = "" if "vec(" not in form + y else "; vec stacks columns"
+        return f"{dy} = J {form}{others} gives the Jacobian J, {size} (mixed layout{words})"
+    return (
+        f"{dy} = J d{x}{others} gives the Jacobian J, {size}"
+        f" (mixed layout: rows as {y}, columns as {x})"
+    )
 
 
-def layout_rows(d: Derivation, style: str) -> list[Row]:
+def layout_rows(d: Derivation, style: str, part: Part) -> list[Row]:
     """What another layout makes of the derivative."""
-    if d.layout == "mixed" or (d.derivative is d.mixed and d.expression.is_scalar):
+    if d.layout == "mixed" or (part.derivative is part.mixed and d.subject.is_scalar):
         return []
-    size = shape_label(d.derivative.shape, style)
-    if d.layout == "numerator" and not d.expression.is_scalar:
+    size = shape_label(part.derivative.shape, style)
+    if d.layout == "numerator" and not d.subject.is_scalar:
         return [Row("", "", "numerator layout: the same")]
-    return [Row("", render(d.derivative, style), f"{d.layout} layout: its transpose, {size}")]
+    return [Row("", render(part.derivative, style), f"{d.layout} layout: its transpose, {size}")]
 
 
 def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None) -> list[Row]:
     """The rows of a report. `marks` says of each line of a full derivation whether it was verified."""
     differential = differential_label(d, style)
     where = f"where {where_text(d, style)}" if d.typed.variables else ""
+    history = _history(d)
     out: list[Row] = []
-    given = d
-    while given.inner is not None:
-        given = given.inner
-        out.insert(
-            0,
-            Row(
-                derivative_label(given, style, given.order - 1), render(given.expression, style), ""
-            ),
-        )
-    out.append(Row(derivative_label(d, style, d.order - 1), render(d.expression, style), ""))
+    for given in history:
+        label = derivative_label(given.inner, style) if given.inner else value_name(d)
+        out.append(Row(label, render(given.expression, style), ""))
     out[0] = out[0]._replace(reason=where)
-    shown = d.lines(full=steps == "full") if steps != "none" else []
-    first = [line for line in shown if line.phase != DERIVATIVE]
-    last = [line for line in shown if line.phase == DERIVATIVE]
+    first = d.lines_of_differential(full=steps == "full") if steps != "none" else []
     ticks = [
         ("✓" if ok else "✗") if style == "unicode" else ("ok" if ok else "WRONG")
         for ok in marks or []
     ]
     if steps != "none":
         out.append(Row("", "", ""))
-    if steps != "none" and not shown and d.steps:
+    if steps != "none" and d.is_long:
         out.append(Row("", "", "the steps of so long an expression are not shown"))
     elif steps != "none" and not first:
         out.append(Row(differential, render(d.start, style), "definition"))
@@ -180,20 +272,42 @@ def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None)
                 tick,
             )
         )
-    if steps != "none":
-        out.append(Row("", "", ""))
-    label = derivative_label(d, style)
-    if last:
-        for i, line in enumerate(last):
-            tick = ticks[len(first) + i] if len(first) + i < len(ticks) else ""
-            read_off = any(s.rule == "read-off" for s in line.steps)
-            reason = read_off_text(d, style) if read_off else _reason(line, d, style, steps)
-            out.append(Row(label if i == 0 else "", _line_text(line, style, i > 0), reason, tick))
-    elif steps != "none" and ex.is_zero(d.mixed):
-        out.append(Row(label, render(d.mixed, style), "the differential is zero"))
-    else:
-        out.append(Row(label, render(d.mixed, style), read_off_text(d, style)))
-    out.extend(layout_rows(d, style))
+    used = len(first)
+    for part in d.parts:
+        if steps != "none":
+            out.append(Row("", "", ""))
+        last = d.lines_of_part(part, full=steps == "full") if steps != "none" else []
+        out.extend(_part_rows(d, part, style, steps, last, ticks[used:]))
+        used += len(last)
+    return out
+
+
+def _part_rows(
+    d: Derivation, part: Part, style: str, steps: str, last: list[Line], ticks: list[str]
+) -> list[Row]:
+    """The rows of one derivative, read off and simplified."""
+    out: list[Row] = []
+    label = derivative_label(d, style, part)
+    if d.direction is not None and steps != "none":
+        x, v = name_text(part.wrt.data[0], style), name_text(d.direction.data[0], style)
+        out.append(Row(label, render(part.final, style), f"the differential with {v} for d{x}"))
+        label = ""
+    for i, line in enumerate(last):
+        tick = ticks[i] if i < len(ticks) else ""
+        read_off = any(s.rule == "read-off" for s in line.steps)
+        reason = read_off_text(d, style, part) if read_off else _reason(line, d, style, steps)
+        out.append(Row(label if i == 0 else "", _line_text(line, style, i > 0), reason, tick))
+    if not last and d.direction is None and steps != "none" and ex.is_zero(part.mixed):
+        out.append(Row(label, render(part.mixed, style), "the differential is zero"))
+    elif not last and (d.direction is None or steps == "none"):
+        out.append(
+            Row(
+                label,
+                render(part.mixed, style),
+                read_off_text(d, style, part) if d.direction is None else "",
+            )
+        )
+    out.extend(layout_rows(d, style, part))
     return out
 
 
@@ -202,15 +316,28 @@ def _line_text(line: Line, style: str, marked: bool = True) -> str:
     return render(line.state, style, changed)
 
 
+_DEFINITIONS = ("write-out", "derivative-by-sympy", "derivative-by-rules")
+
+
 def _reason(line: Line, d: Derivation, style: str, steps: str) -> str:
     reasons = line.reasons
     if steps == "full":
         reasons = tuple(dict.fromkeys(step_reason(s)[0] for s in line.steps))
-    text = ", ".join(reasons).replace("{d}", "d" + name_text(d.wrt.data[0], style))
+    about = [s for s in line.steps if s.rule in _DEFINITIONS]
+    if about:
+        reasons = tuple(dict.fromkeys(_defined(step_reason(s)[0], s, style) for s in about))
+    moving = " and ".join("d" + name_text(v.data[0], style) for v in _moving(line, d))
+    text = ", ".join(reasons).replace("{d}", moving)
     if "y(X + dX)" in text:
-        x, y = name_text(d.wrt.data[0], style), value_name(d)
+        x, y = name_text(d.wrt.data[0], style), subject_label(d, style)
         text = text.replace("dy = y(X + dX) - y(X)", f"d{y} = {y}({x} + d{x}) - {y}({x})")
     return to_ascii(text) if style == "ascii" else text
+
+
+def _moving(line: Line, d: Derivation) -> list[Expr]:
+    """The variables whose differentials the steps of a line speak of."""
+    nodes = {e for s in line.steps for e in ex.postorder(s.left)}
+    return [v for v in d.variables if ex.diff(v) in nodes] or list(d.variables)
 
 
 _ASCII = {
@@ -226,7 +353,10 @@ _ASCII = {
     "⁺": "+",
     "√": "sqrt ",
     "×": " x ",
+    "∂u": "jac_u",
+    "∂U": "jac_U",
     "∂": "d",
+    "∇": "grad_",
     "ˣ": "^x",
     "¹": "1",
 }
@@ -382,20 +512,19 @@ def json_object(d: Derivation) -> dict[str, Any]:
     check = d.check
     label = derivative_label(d, "unicode")
     differential = differential_label(d, "unicode")
-    shape = d.derivative.shape
     return {
         "matgrad": __version__,
         "expression": d.typed.text or render(d.expression),
-        "wrt": d.wrt.data[0],
+        "wrt": [p.wrt.data[0] for p in d.parts] if len(d.parts) > 1 else d.wrt.data[0],
         "order": d.order,
         "layout": d.layout,
         "variables": variables,
-        "derivative": {
-            "text": render(d.derivative, "unicode"),
-            "matgrad": render(d.derivative),
-            "latex": render(d.derivative, "latex"),
-            "shape": shape_label(shape, "unicode"),
-        },
+        "derivative": _json_derivative(d.parts[0]),
+        **(
+            {"derivatives": [{"wrt": p.wrt.data[0], **_json_derivative(p)} for p in d.parts]}
+            if len(d.parts) > 1
+            else {}
+        ),
         "steps": [
             {
                 "text": f"{label if line.phase == DERIVATIVE else differential} = {render(line.state, 'unicode')}",
@@ -419,6 +548,15 @@ def json_object(d: Derivation) -> dict[str, Any]:
     }
 
 
+def _json_derivative(part: Part) -> dict[str, str]:
+    return {
+        "text": render(part.derivative, "unicode"),
+        "matgrad": render(part.derivative),
+        "latex": render(part.derivative, "latex"),
+        "shape": shape_label(part.derivative.shape, "unicode"),
+    }
+
+
 def json_report(d: Derivation, ascii_only: bool = False) -> str:
     """`json_object` as text."""
     import json
@@ -426,10 +564,15 @@ def json_report(d: Derivation, ascii_only: bool = False) -> str:
     return json.dumps(json_object(d), ensure_ascii=ascii_only, indent=2)
 
 
+def answer_text(d: Derivation, style: str = "matgrad") -> str:
+    """The answers alone, one a line."""
+    return "\n".join(render(p.derivative, style) for p in d.parts)
+
+
 FORMATS: dict[str, Callable[[Derivation], str]] = {
     "text": lambda d: _plain(text_report(d)),
     "ascii": lambda d: _plain(text_report(d, "ascii")),
     "latex": derivation_latex,
     "json": json_report,
-    "matgrad": lambda d: render(d.derivative),
+    "matgrad": lambda d: answer_text(d),
 }

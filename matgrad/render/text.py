@@ -11,11 +11,12 @@ from collections.abc import Collection, MutableMapping
 from fractions import Fraction
 
 from matgrad import expr as ex
+from matgrad import maps
 from matgrad.dims import Dim, dim_text
 from matgrad.expr import Expr, Shape
-from matgrad.functions import TABLE
+from matgrad.functions import CONSTANTS, TABLE
 from matgrad.parse import GREEK
-from matgrad.shapes import signature
+from matgrad.shapes import signature, size_values
 
 # How tightly a piece of text binds. A PREFIX is `ln det(X)`, which may end a product but not stand within one;
 # an entry `x[1]` can take a power, but not be one: `a^x[1]` is `(a^x)[1]`.
@@ -124,6 +125,9 @@ def _node(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
     return _call(e, pieces, style)
 
 
+_CONSTANTS = {constant.op: constant for constant in CONSTANTS.values()}
+
+
 def _constant(e: Expr, style: str) -> tuple[str, int]:
     op = e.op
     if op == "pi":
@@ -136,13 +140,18 @@ def _constant(e: Expr, style: str) -> tuple[str, int]:
     if op == "basis":
         at = str(e.data[1])
         return (f"e_{{{at}}}" if style == "latex" else f"e_{at}"), ATOM
-    if op == "eye":
-        return "I" if style == "latex" else f"eye({dim_text(e.shape.rows)})", ATOM
+    record = _CONSTANTS[op]
+    if op not in ("ones", "zeros"):
+        sizes = [dim_text(d) for d in e.data[1:] or (e.shape.rows,)]
+        if style != "latex":
+            return f"{record.name}({', '.join(sizes)})", ATOM
+        form = record.latex
+        for name, text in zip("mn" if len(sizes) > 1 else "n", sizes, strict=True):
+            form = form.replace(f"<{name}>", text.replace("*", " "))
+        return form, ATOM
     rows, cols = dim_text(e.shape.rows), dim_text(e.shape.cols)
     if style == "latex":
-        return ("\\mathbf{1}" if op == "ones" else "0") + (
-            "^\\top" if e.shape.kind == ex.ROW else ""
-        ), POSTFIX
+        return record.latex + ("^\\top" if e.shape.kind == ex.ROW else ""), POSTFIX
     if e.shape.kind == ex.VECTOR:
         return f"{op}({rows})", ATOM
     if e.shape.kind == ex.ROW:
@@ -292,7 +301,7 @@ def _power_text(
 def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
     op, args = e.op, e.args
     if op == "apply":
-        _, name, order = e.data
+        name, order = e.data[1:3]
         inside = pieces[args[0]][0]
         return f"{name_text(name, style)}{chr(39) * order}" + _bracket(inside, style), ATOM
     if op in ("power", "epow", "matpow"):
@@ -318,11 +327,24 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
     if op == "hadamard":
         return _hadamard(e, pieces, style)
     if op == "map":
-        return name_text(e.data[1], style) + _bracket(pieces[args[0]][0], style), ATOM
+        return _map_text(e.data[1], e.data[2], style) + _bracket(pieces[args[0]][0], style), ATOM
     if op == "kron" and style in ("unicode", "latex"):
         times = " ⊗ " if style == "unicode" else " \\otimes "
         return times.join(_at(a, POSTFIX, pieces, style) for a in args), PRODUCT
     return _function(e, pieces, style)
+
+
+def _map_text(name: str, marks: str, style: str) -> str:
+    """The name of an unknown function of a whole value, with its derivative operators: `∂∇g`, `jac_grad_g`, `g''`."""
+    text = name_text(name, style)
+    if marks.startswith(maps.PRIME):
+        return text + marks
+    if style == "unicode":
+        return marks + text
+    if style == "latex":
+        words = {maps.GRADIENT: "\\nabla ", maps.JACOBIAN: "\\partial "}
+        return "".join(words[m] for m in marks) + text
+    return "".join(maps.WORDS[m] for m in marks) + text
 
 
 def _hadamard(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
@@ -354,6 +376,8 @@ def _function(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         form = form.replace(f"<{name}>", pieces[argument][0])
         if f"<{name}^>" in form:
             form = form.replace(f"<{name}^>", _at(argument, POSTFIX, pieces, style))
+    for name, dim in size_values(e).items():
+        form = form.replace(f"<{name}>", dim_text(dim))
     if " " in record.plain.partition("(")[0]:
         return form, PREFIX
     return form, {"atom": ATOM, "postfix": POSTFIX}.get(record.level, PRODUCT)

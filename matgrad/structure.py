@@ -1,0 +1,68 @@
+"""Variables whose entries are not free: symmetric, skew, diagonal, triangular, orthogonal matrices.
+
+dX is then in a subspace (the tangent space), and so is the gradient: of all D with dy = tr(Dᵀ dX) the one that lies in
+it (Magnus & Neudecker, ch. 3; Edelman, Arias & Smith 1998 for orthogonal matrices). Each projection is a rule of the
+table, `symmetric-trace` and so on.
+"""
+
+from __future__ import annotations
+
+from matgrad import expr as ex
+from matgrad.expr import Expr
+from matgrad.properties import has_property, is_symmetric, push_transposes
+from matgrad.rewrite import Recorder, split_term
+
+STRUCTURED = ("subspace", "cookbook")
+
+_KINDS = ("identity", "diagonal", "symmetric", "skew", "orthogonal", "lower", "upper")
+
+
+def structure(variable: Expr) -> str:
+    """The structure that a variable was declared to have, or ""."""
+    declared = variable.data[1]
+    if "spd" in declared and "diagonal" not in declared:
+        return "symmetric"
+    return next((kind for kind in _KINDS if kind in declared), "")
+
+
+def restricted(total: Expr, recorder: Recorder, convention: str) -> Expr:
+    """The trace form with what stands before each structured dX projected to its subspace.
+
+    By independent entries (`cookbook`), symmetric and skew matrices have a reading-off of their own.
+    """
+    for term in total.args if total.kind == ex.ADD else (total,):
+        if not recorder.depends(term):
+            continue
+        inner = next((s for s in term.scalars if recorder.depends(s)), term)
+        factor, leaf, _ = split_term(inner, recorder.depends)
+        inside = leaf.args[0] if leaf.kind == ex.CALL else leaf
+        variable = inside.args[0]
+        kind = structure(variable)
+        if convention == "cookbook" and kind in ("symmetric", "skew"):
+            continue
+        if not kind or (leaf is inside and _lies_in(factor, kind)):
+            continue
+        recorder.next_line()
+        rule = f"{kind}-trace" if leaf is inside else f"{kind}-in-vec"
+        bindings = {"A": factor, "X": variable if kind == "orthogonal" else inside}
+        after = recorder.apply(rule, term, **bindings)
+        total = _replaced(total, term, after)
+    return total
+
+
+def _replaced(total: Expr, term: Expr, after: Expr) -> Expr:
+    if total is term:
+        return after
+    return ex.add(*(after if t is term else t for t in total.args))
+
+
+def _lies_in(factor: Expr, kind: str) -> bool:
+    """Whether M of tr(M dX) is proved to lie in the (transposed) subspace already."""
+    if kind == "symmetric":
+        return is_symmetric(factor)
+    if kind == "skew":
+        return push_transposes(ex.transpose(factor)) is push_transposes(ex.neg(factor))
+    if kind == "orthogonal":
+        return False
+    turned = {"lower": "upper", "upper": "lower"}.get(kind, kind)
+    return has_property(factor, turned)
