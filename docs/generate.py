@@ -17,7 +17,7 @@ sys.path.insert(0, str(DOCS.parent))  # the tables of this checkout, whatever is
 
 from matgrad import __version__, diff  # noqa: E402
 from matgrad.errors import MatgradError, Unsupported  # noqa: E402
-from matgrad.functions import BY_NAME, OPERATOR_NAMES, TABLE, Function  # noqa: E402
+from matgrad.functions import BY_NAME, CONSTANTS, OPERATOR_NAMES, TABLE, Constant, Function  # noqa: E402
 from matgrad.render.text import render  # noqa: E402
 from matgrad.rulebook import Entry, entries  # noqa: E402
 from matgrad.shapes import read  # noqa: E402
@@ -112,8 +112,7 @@ def rule_section(e: Entry) -> str:
 
 def functions_page() -> str:
     """docs/functions.md: what is known about each function and operator of the table."""
-    ready = [f for f in TABLE.values() if f.differential]
-    later = [f for f in TABLE.values() if not f.differential]
+    functions = list(TABLE.values())
     rows = [
         "| | typed as | signature | differential | checked where |",
         "| --- | --- | --- | --- | --- |",
@@ -121,27 +120,27 @@ def functions_page() -> str:
     rows += [
         f"| [{f.op}](#{anchor(f.op)}) | {typed_as(f)} | {code(f.signature)}"
         f" | {code(f.differential)} | {f.domain.replace('_', ' ')} |"
-        for f in ready
+        for f in functions
     ]
     parts = [
         HEAD.format(source="matgrad/functions.py"),
         "# The functions",
-        f"The {len(ready)} functions and operators whose differential is in the table, beside"
+        f"The {len(functions)} functions and operators of the table, each with its differential, beside"
         " sums, products, indexing and stacking, whose differentials are rules of"
         " [rules.md](rules.md). `array` is a scalar, vector, row or matrix: such a function works"
         " entry by entry, or on all entries. *Checked where* says which arguments the tests of"
         " the table evaluate it at.",
         "\n".join(rows),
     ]
-    if later:
-        rows = ["| typed as | signature | |", "| --- | --- | --- |"]
-        rows += [f"| {typed_as(f)} | {code(f.signature)} | {f.about} |" for f in later]
-        parts += [
-            "## Read, but not differentiated yet",
-            "An expression may have these where the variable does not occur in them; otherwise"
-            " the exit code is 3.",
-            "\n".join(rows),
-        ]
+    rows = ["| typed as | shape | | in LaTeX |", "| --- | --- | --- | --- |"]
+    rows += [constant_row(c, text) for c in CONSTANTS.values() for text in c.signatures]
+    parts += [
+        "## Constants with sizes",
+        "A size is a number, a name, a sum or product of those, or `rows(X)`, `cols(X)`, `len(x)`."
+        " A variable may be called K, D or L all the same: the constant is meant where a bracket with"
+        " sizes follows directly.",
+        "\n".join(rows),
+    ]
     rows = ["| typed as | is |", "| --- | --- |"]
     rows += [
         f"| {code(CALLS[name])} | {code(render(read(CALLS[name]).expr))} |"
@@ -153,8 +152,15 @@ def functions_page() -> str:
         "These are read as operators that stand above, and printed as those.",
         "\n".join(rows),
     ]
-    parts += ["## One by one", *(function_section(f) for f in ready)]
+    parts += ["## One by one", *(function_section(f) for f in functions)]
     return "\n\n".join(parts) + "\n"
+
+
+def constant_row(c: Constant, text: str) -> str:
+    """One way to give a constant its sizes."""
+    sizes, _, shape = text.partition(" -> ")
+    typed = f"{c.name}({sizes.replace(': size', '')})"
+    return f"| {code(typed)} | {code(shape)} | {c.about} | {code(written(c.latex))} |"
 
 
 def function_section(f: Function) -> str:
@@ -171,6 +177,8 @@ def function_section(f: Function) -> str:
     ]
     if f.assumes:
         lines.append(f"- its differential assumes that the argument is {f.assumes}")
+    if f.nonsmooth:
+        lines.append(f"- {f.nonsmooth}")
     return "\n".join([*lines, *example(f)])
 
 

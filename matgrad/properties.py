@@ -13,6 +13,25 @@ from matgrad.expr import Expr
 from matgrad.functions import TABLE
 from matgrad.shapes import signature
 
+# f(A') = f(A)', and of several arguments f(A', B') = f(A, B)'.
+_OF_TRANSPOSE = frozenset(
+    [
+        "inv",
+        "matpow",
+        "expm",
+        "logm",
+        "sqrtm",
+        "sinm",
+        "cosm",
+        "adj",
+        "pinv",
+        "dexpm",
+        "dlogm",
+        "dsinm",
+        "dcosm",
+    ]
+)
+
 
 def push_transposes(e: Expr) -> Expr:
     """e with every transpose moved inward, to variables and functions; symmetric S' becomes S.
@@ -33,7 +52,7 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node, False)]
         elif is_entrywise(node):
             parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in ("inv", "matpow", "kron"):
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in (*_OF_TRANSPOSE, "kron"):
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
@@ -54,6 +73,8 @@ def is_entrywise(e: Expr) -> bool:
         return False
     if e.op == "map":
         return False
+    if e.op == "kron":  # of two columns or two rows, the transpose goes to both
+        return e.shape.kind in (ex.VECTOR, ex.ROW)
     return e.op in ("hadamard", "epow", "apply") or signature(e.op).result.kind == "array"
 
 
@@ -63,7 +84,7 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         return args[0]
     if node.is_scalar and flip:
         return args[0]
-    if node.kind == ex.CALL and node.op in ("inv", "matpow"):
+    if node.kind == ex.CALL and node.op in _OF_TRANSPOSE:
         return _transpose_outside(node, args)
     if is_entrywise(node):
         count = len(node.args)
@@ -87,7 +108,7 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         columns = node.data
         turned = [args[i] for j in range(columns) for i in range(j, len(args), columns)]
         return ex.stack(tuple(turned), len(args) // columns)
-    if node.kind == ex.ADD or node.op in ("diag", "kron"):
+    if node.kind == ex.ADD or node.op in ("diag", "dg", "kron"):
         return ex.rebuild(node, args)
     return ex.transpose(ex.rebuild(node, args) if node.args else node)
 
@@ -101,10 +122,12 @@ def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
 
 
 def _with_args(node: Expr, args: tuple[Expr, ...]) -> Expr:
-    """The node of an operation that keeps the shape of its first array, with other arguments."""
-    if node.kind == ex.ADD or node.op in ("inv", "matpow", "hadamard", "epow"):
+    """The node of an operation that keeps the shape of its first array (`pinv` turns it), with other arguments."""
+    if node.kind == ex.ADD or node.op in ("inv", "matpow", "hadamard", "epow", "kron"):
         return ex.rebuild(node, args)
     shape = next((a.shape for a in args if not a.is_scalar), ex.SCALAR_SHAPE)
+    if node.op == "pinv":
+        shape = ex.transposed_shape(shape)
     return ex.make(ex.CALL, node.data, args, shape)
 
 
@@ -155,6 +178,13 @@ _IMPLIED = (
     ("orthogonal", ("invertible",)),
     ("positive", ("nonzero",)),
 )
+# What is asked of a rank follows from either of these.
+_RANKS = {
+    "of full rank": frozenset({"of full rank", "invertible"}),
+    "of constant rank": frozenset({"of full rank", "invertible"}),
+}
+_TRIANGLES = frozenset({"diagonal", "lower", "upper"})  # closed under power series
+_FRECHET = frozenset({"dexpm", "dlogm", "dsinm", "dcosm"})
 _POSITIVE = frozenset({"exp", "cosh", "sigmoid", "softplus", "softmax"})
 
 _known: WeakKeyDictionary[Expr, frozenset[str]] = WeakKeyDictionary()
@@ -164,12 +194,14 @@ def has_property(e: Expr, name: str) -> bool:
     """Whether a property is proved."""
     if e.is_scalar and name in ("symmetric", "diagonal", "lower", "upper"):
         return True
+    if name in _RANKS:
+        return not _RANKS[name].isdisjoint(properties(e))
     return name in properties(e)
 
 
 def properties(e: Expr) -> frozenset[str]:
     """The properties of e that are proved: symmetric, spd, psd, diagonal, skew, orthogonal, lower, upper, invertible
-    (matrices), positive, nonzero (every entry)."""
+    (matrices), of full rank, positive, nonzero (every entry)."""
     known = _known.get(e)
     if known is None:
         for node in ex.postorder(e):
@@ -216,6 +248,7 @@ def _own(e: Expr) -> frozenset[str]:
     if kind == ex.CONST:
         return {
             "eye": frozenset({"diagonal", "orthogonal", "spd"}),
+            "commutation": frozenset({"orthogonal"}),
             "ones": frozenset({"positive"}),
             "pi": frozenset({"positive"}),
             "size": frozenset({"positive"}),
@@ -290,17 +323,34 @@ def _of_call(e: Expr) -> frozenset[str]:
     if op == "kron":
         return _common(args, _KRON)
     if op == "expm":
-        spd = {"spd"} if "symmetric" in first else set()
-        return frozenset({"invertible"} | spd)
-    if op in ("chol", "tril"):
+        becomes = {"symmetric": "spd", "skew": "orthogonal"}
+        return (first & _TRIANGLES) | {"invertible", *(becomes[p] for p in first & becomes.keys())}
+    if op in ("logm", "sinm", "cosm"):
+        return first & (_TRIANGLES | {"symmetric"})
+    if op in _FRECHET:
+        return _common(args, _TRIANGLES | {"symmetric"})
+    if op == "adj":
+        return first & (_TRIANGLES | {"symmetric", "invertible", "spd", "psd"})
+    if op == "pinv":
+        return first & {"symmetric", "diagonal", "skew", "spd", "psd", "orthogonal", "invertible"}
+    if op == "polar":
+        square = e.shape.rows == e.shape.cols
+        return frozenset({"orthogonal"} if square else {"of full rank"})
+    if op == "sylvester":
+        return _common(args, frozenset({"lower", "upper", "diagonal"}))
+    if op == "chol":
+        return frozenset({"lower", "invertible"}) | (first & {"diagonal"})
+    if op == "tril":
         return frozenset({"lower"})
     if op == "triu":
         return frozenset({"upper"})
     if op == "dg":
         return frozenset({"diagonal"})
     if op == "sqrtm":
-        return first & {"spd", "symmetric", "diagonal"}
-    if op in _POSITIVE:
+        return first & (_TRIANGLES | {"spd", "psd", "symmetric", "invertible"})
+    if op in ("eigmax", "eigmin") and "spd" in first:
+        return frozenset({"positive"})
+    if op.partition(":")[0] in _POSITIVE:
         return frozenset({"positive"})
     if op in ("sqrt", "abs", "sum", "tr", "gamma") and "positive" in first:
         return frozenset({"positive"})

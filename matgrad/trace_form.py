@@ -79,6 +79,11 @@ def variable_of(leaf: Expr) -> Expr | None:
     return leaf.args[0] if leaf.kind == ex.DIFF else None
 
 
+def _is_leaf(e: Expr) -> bool:
+    """Whether e is dx, or the transpose of a row dx."""
+    return e.kind == ex.DIFF or (e.op == "transpose" and e.args[0].kind == ex.DIFF)
+
+
 def _moves_scalar(term: Expr, recorder: Recorder) -> bool:
     """Whether what moves in a term is a number dt."""
     if len({v.is_scalar for v in recorder.wrt}) == 1:
@@ -147,7 +152,7 @@ def _dot_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
     kind = link.shape.kind
     if kind == ex.VECTOR:
         y = ex.mul(*chain[:at])
-        if link.kind == ex.DIFF:
+        if link.shape.kind == ex.VECTOR and _is_leaf(link):
             return term
         if link.kind == ex.CALL and link.op == "hadamard":
             ordered = _commuted(term, link, recorder)
@@ -159,7 +164,7 @@ def _dot_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
         if link.kind == ex.CALL and link.op == "vec":
             inside = link.args[0]
             if inside.kind == ex.ADD:
-                return recorder.run("distribute", term, inner)
+                return recorder.run("distribute", term, link)
             if _needs_vec(inside, recorder):
                 return _vec_step(term, link, recorder)
         if link.kind == ex.CALL and f"{link.op}-dot" in RULES:
@@ -199,8 +204,11 @@ _IN_TRACE = frozenset(["hadamard", "diag", "transpose"])
 
 def _needs_vec(e: Expr, recorder: Recorder) -> bool:
     """Whether a linear operation has no adjoint identity for traces, so that it is written with vec."""
-    while e.kind == ex.MUL and e.chain:
-        e = e.chain[_moving_link(e.chain, recorder)]
+    while e.kind == ex.MUL:
+        links = [link for link in e.chain if recorder.depends(link)]
+        if not links:
+            return False  # a scalar factor moves
+        e = links[0]
     if e.kind != ex.CALL or e.op in _IN_TRACE:
         return False
     return f"{e.op}-trace" not in RULES and f"{e.op}-product" not in RULES
@@ -363,6 +371,9 @@ def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
         after = recorder.run("transposes", term, link)
         if after is not term:
             return after
+        for row in ex.postorder(link):  # X[i,:] is (Xᵀ e_i)ᵀ, which can be turned
+            if row.kind == ex.INDEX and row.shape.kind == ex.ROW:
+                return recorder.apply("matrix-row", term, X=row.args[0], i=row.data[0])
     if link.kind == ex.STACK:
         if _factors_out(link, recorder):
             return _stack_factor(term, link, recorder)
@@ -401,7 +412,9 @@ def _inside_link(term: Expr, link: Expr, recorder: Recorder) -> Expr:
         if a.kind == ex.MUL and (a.coefficient != 1 or a.scalars):
             return recorder.run("linear-scalar", term, link)
         if a.kind == ex.CALL and a.op == "transpose" and a.args[0].kind != ex.DIFF:
-            return recorder.run("transposes", term, a)
+            after = recorder.run("transposes", term, a)
+            if after is not term:
+                return after
         if _moves_scalar(a, recorder):  # C dt, so that dt comes out
             after = _inside(term, a, recorder)
             if after is not term:
@@ -556,7 +569,7 @@ def _array_step(term: Expr, inner: Expr, recorder: Recorder) -> Expr:
             return _push(result, recorder)
         return _link_step(term, link, recorder)
     if kind == ex.VECTOR:
-        if link.kind == ex.DIFF:
+        if _is_leaf(link):
             return term
         if link.kind == ex.CALL and link.op == "hadamard":
             ordered = _commuted(term, link, recorder)
