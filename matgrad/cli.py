@@ -130,9 +130,9 @@ def read_text(text: str) -> str:
         ) from None
 
 
-def read_declarations(let: tuple[str, ...], let_file: str | None) -> list[str]:
-    """The declarations of --let and --let-file."""
-    found = list(let)
+def read_declarations(let_file: str | None) -> list[str]:
+    """The declarations of --let-file."""
+    found: list[str] = []
     if let_file is not None:
         try:
             with open(let_file, encoding="utf-8") as file:
@@ -411,9 +411,10 @@ def _differentiate(
             derivation = derive(
                 read_text(expression),
                 wrt or None,
-                read_declarations(let, let_file),
+                let,
                 check=check,
                 seed=seed,
+                background=read_declarations(let_file),
                 **options,
             )
             text = _formatted(derivation, to, quiet, steps, check, seed)

@@ -16,8 +16,9 @@ from matgrad.errors import (
     UsageError,
 )
 from matgrad.expr import Expr
+from matgrad.properties import taken_for_granted
 from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
-from matgrad.shapes import Declared, Typed, declare, read
+from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
 from matgrad.simplify import simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, Check, Line, Step
 from matgrad.structure import STRUCTURED, restricted, structure
@@ -122,8 +123,9 @@ class Derivation:
 
     @property
     def assumptions(self) -> list[tuple[str, Expr]]:
-        """The properties that a step assumed because they could not be proved."""
-        return list(dict.fromkeys(a for s in self.steps for a in s.assuming))
+        """The properties that a function of the expression or a step assumed because they could not be proved."""
+        found = [*taken_for_granted(self.expression), *(a for s in self.steps for a in s.assuming)]
+        return list(dict.fromkeys(found))
 
     @property
     def is_long(self) -> bool:
@@ -321,14 +323,16 @@ def diff(
     hvp: str | None = None,
     structured: str = "subspace",
     adjugate: bool = False,
+    background: str | list[str] | tuple[str, ...] = (),
 ) -> Derivation:
     """The derivative of an expression, step by step, numerically checked.
 
     `text` is an expression of the language, `wrt` the name of a variable or several (optional when there is only one),
-    `let` declarations such as `"S: symmetric(n)"`. `order` 2 is the second derivative, `then` the variable of a mixed
-    one, `hvp` the name of a direction v: the second derivative times v. `structured` says what the derivative by a
-    symmetric (skew, ...) matrix is: the gradient in that `subspace`, or the `cookbook`'s array of partial derivatives by
-    independent entries. `adjugate` writes d det(X) = tr(adj(X) dX), which holds for singular X too.
+    `let` declarations such as `"S: symmetric(n)"`, `background` more of them, which the expression need not use. `order` 2
+    is the second derivative, `then` the variable of a mixed one, `hvp` the name of a direction v: the second derivative
+    times v. `structured` says what the derivative by a symmetric (skew, ...) matrix is: the gradient in that `subspace`, or
+    the `cookbook`'s array of partial derivatives by independent entries. `adjugate` writes d det(X) = tr(adj(X) dX), which
+    holds for singular X too.
 
     Raises MatgradError: SyntaxProblem, NameProblem and ShapeProblem for the input, Unsupported where there is no closed
     form, CheckFailed if the answer fails its own numeric check.
@@ -342,7 +346,10 @@ def diff(
         raise UsageError(
             "`then` is a second derivative already", help="leave out `order` and `hvp`"
         )
-    typed = read(text, declarations(let))
+    typed = read(text, declarations([*_texts(let), *_texts(background)]))
+    here = declarations(let)
+    unused = tuple(unused_note(name, typed) for name in typed.unused if name in here)
+    typed = typed._replace(notes=(*typed.notes, *unused))
     names = [wrt] if isinstance(wrt, str) or wrt is None else list(wrt)
     variables = tuple(dict.fromkeys(find_variable(typed, name) for name in names))
     if len(variables) > 1 and (order > 1 or then is not None or hvp is not None):
@@ -401,9 +408,9 @@ def _verified(derivation: Derivation, seed: int) -> Derivation:
 
 def _direction(typed: Typed, wrt: Expr, name: str) -> Expr:
     """A variable of wrt's shape for the direction of a Hessian-vector product."""
-    from matgrad.parse import canonical_name
+    from matgrad.parse import read_name
 
-    found = canonical_name(name.strip())
+    found = read_name(name)
     if not found:
         raise NameProblem("`--hvp` names no direction", help="write `--hvp v`")
     if found in typed.variables:
@@ -416,24 +423,20 @@ def _direction(typed: Typed, wrt: Expr, name: str) -> Expr:
     )
 
 
+def _texts(let: str | list[str] | tuple[str, ...]) -> list[str]:
+    return [let] if isinstance(let, str) else list(let)
+
+
 def declarations(let: str | list[str] | tuple[str, ...]) -> dict[str, Declared]:
     """The declarations of several `--let` texts, by name."""
-    declared: dict[str, Declared] = {}
-    for text in [let] if isinstance(let, str) else let:
-        d = declare(text)
-        if d.name in declared:
-            raise NameProblem(
-                f"`{d.name}` is declared twice", text=text, help="keep one of the two declarations"
-            )
-        declared[d.name] = d
-    return declared
+    return declare_all(_texts(let))
 
 
 def find_variable(typed: Typed, wrt: str | None) -> Expr:
     """The variable to differentiate by."""
-    from matgrad.parse import canonical_name
+    from matgrad.parse import read_name
 
-    names = list(typed.variables)
+    names = [n for n, v in typed.variables.items() if "integer" not in v.data[1]]
     if wrt is None:
         if len(names) == 1:
             return typed.variables[names[0]]
@@ -444,10 +447,12 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
         raise UsageError(
             f"which variable? The expression has {', '.join(names)}", help=f"add `--wrt {names[0]}`"
         )
-    name = canonical_name(wrt.strip())
+    name = read_name(wrt)
     if not name:
         raise NameProblem("`--wrt` names no variable", help="write `--wrt X`")
-    if name not in typed.variables:
+    if name in typed.variables and name not in names:
+        raise Unsupported(f"`{name}` is an integer: there is no derivative by it")
+    if name not in names:
         known = f"it has {', '.join(names)}" if names else "it has no variables"
         raise NameProblem(f"the variable `{wrt}` is not in the expression", help=known)
     return typed.variables[name]

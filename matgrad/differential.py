@@ -186,6 +186,11 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
             return recorder.apply("squared-norm", node, x=inner.args[0])
         if inner.op == "normF":
             return recorder.apply("squared-frobenius-norm", node, X=inner.args[0])
+    if op == "matpow" and ex.integer(e.args[1]) is None:
+        raise Unsupported(
+            "matgrad has no differential of a power with a symbolic exponent yet",
+            help="write a number for the exponent, as in `X^3`",
+        )
     if op == "det" and recorder.adjugate:
         return recorder.apply("determinant-adjugate", node, X=e.args[0])
     if op not in FUNCTIONS or not FUNCTIONS[op].differential:

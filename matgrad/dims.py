@@ -6,6 +6,7 @@ or a `Poly`, a polynomial with integer coefficients in names and variables. Equa
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from fractions import Fraction
@@ -15,11 +16,13 @@ from typing import TypeAlias
 class DimVar:
     """A dimension still to be found: a cell of the union-find structure of one inference run."""
 
-    __slots__ = ("hint", "value")
+    __slots__ = ("hint", "number", "value")
+    _numbers = itertools.count()
 
     def __init__(self, hint: str = "") -> None:
         self.value: Dim | None = None
         self.hint = hint
+        self.number = next(self._numbers)  # the order of making, in which products are written
 
 
 class Poly:
@@ -119,8 +122,22 @@ def dim_div(a: Dim, k: int) -> Dim:
     return _build({m: Fraction(c) / k for m, c in _terms(a).items()})
 
 
+def dim_difference(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """(p, q) without a common part and without minus signs, such that a = b just if p = q."""
+    difference = _terms(dim_add(a, dim_scale(b, -1)))
+    return (
+        _build({m: c for m, c in difference.items() if c > 0}),
+        _build({m: -c for m, c in difference.items() if c < 0}),
+    )
+
+
+def dim_parts(a: Dim) -> list[tuple[tuple[str | DimVar, ...], Coefficient]]:
+    """The terms of a sum, in the order in which they were added: the factors of each, and their coefficient."""
+    return list(_terms(a).items())
+
+
 def _atom_order(atom: str | DimVar) -> tuple[int, str]:
-    return (0, atom) if isinstance(atom, str) else (1, str(id(atom)))
+    return (0, atom) if isinstance(atom, str) else (1, f"{atom.number:09}")
 
 
 def dim_text(dim: Dim) -> str:
@@ -132,15 +149,17 @@ def dim_text(dim: Dim) -> str:
         below = math.lcm(*(Fraction(c).denominator for c in dim.terms.values()))
         if below > 1:
             return f"({dim_text(dim_mul(dim, below))})/{below}"
-        parts = []
+        parts: list[str] = []
+        # What is taken away stands behind: `1 - i`, `n - 1`.
         for monomial, count in sorted(
-            dim.terms.items(), key=lambda t: (-len(t[0]), [_atom_order(a) for a in t[0]])
+            dim.terms.items(), key=lambda t: (t[1] < 0, -len(t[0]), [_atom_order(a) for a in t[0]])
         ):
             factors = [a if isinstance(a, str) else a.hint or "?" for a in monomial]
-            if count != 1 or not factors:
-                factors.insert(0, str(count))
-            parts.append("*".join(factors))
-        return " + ".join(parts)
+            if abs(count) != 1 or not factors:
+                factors.insert(0, str(abs(count)))
+            sign = " - " if count < 0 else " + " if parts else ""
+            parts.append((sign if parts else sign.strip()) + "*".join(factors))
+        return "".join(parts)
     return str(dim)
 
 

@@ -453,19 +453,22 @@ def integer(e: Expr) -> int | None:
 
 
 def power(base: Expr, exponent: Expr) -> Expr:
-    """A scalar to a scalar power, or a square matrix to an integer power; whole powers multiply out of products."""
+    """A scalar to a scalar power, or a square matrix to an integer power; whole powers multiply out of products.
+
+    A power with a minus in front of its exponent is the inverse of the power: `X^-2`, and `X^-k` too.
+    """
     k = integer(exponent)
     if k == 1:
         return base
     if not base.is_scalar:
         if k == 0:
             return eye(base.shape.rows)
-        if k is not None and k < 0:
-            return inverse(power(base, num(-k)))
-        if base.kind == CALL and base.data[0] == "inv" and k is not None:
+        if (k is not None and k < 0) or exponent.coefficient < 0:
+            return inverse(power(base, neg(exponent)))
+        if base.kind == CALL and base.data[0] == "inv":
             return inverse(power(base.args[0], exponent))
-        if base.kind == CALL and base.data[0] == "matpow" and k is not None:
-            return power(base.args[0], num(base.args[1].data * k))
+        if base.kind == CALL and base.data[0] == "matpow":
+            return power(base.args[0], mul(base.args[1], exponent))
         if base.kind == CONST and base.data[0] == "eye":
             return base
         return make(CALL, ("matpow",), (base, exponent), base.shape)

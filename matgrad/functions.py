@@ -881,7 +881,7 @@ _MAGNUS = "Magnus & Neudecker"
 _VECTOR_FUNCTIONS = (
     _named(
         "polygamma",
-        "k: scalar, x: array -> array",
+        "k: whole, x: array -> array",
         "polygamma(k + 1, x).*d(x)",
         domain="positive",
         assumes="",
@@ -1450,7 +1450,7 @@ def _extreme(name: str, word: str) -> tuple[Function, Function]:
     return (
         _named(
             f"eig{name}",
-            "X: matrix(n, n) -> scalar",
+            "X: symmetric(n) -> scalar",
             f"{vector}'*d(X)*{vector}",
             domain="any",
             assumes="",
@@ -1662,7 +1662,7 @@ _SPECTRAL = (
     ),
     _named(
         "chol",
-        _SQUARE,
+        "X: spd(n) -> matrix(n, n)",
         "chol(X)*(tril(inv(chol(X))*(d(X) + d(X)')*inv(chol(X))') - dg(inv(chol(X))*d(X)*inv(chol(X))'))/2",
         domain="spd",
         assumes="",
@@ -1863,6 +1863,7 @@ OPERATOR_NAMES = {
     "kron": "kronecker",
     "outer": "outer",
     "square": "square",
+    "transpose": "transpose",
 }
 
 # Functions of one matrix that take a direction as second argument, `softmax(X, 2)`; those in the second list mean

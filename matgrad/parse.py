@@ -75,6 +75,21 @@ def canonical_name(text: str) -> str:
     return str(_VARIANTS.get(letters) or GREEK.get(letters) or letters) + rest
 
 
+def read_name(text: str) -> str:
+    """The name that a user writes in an option, plain or as LaTeX: `\\Sigma` is `Σ`, `\\mathbf{x}` is `x`."""
+    return canonical_name(plain_text(text).strip())
+
+
+def plain_text(text: str, functions: Collection[str] = ()) -> str:
+    """The text in matgrad's own spelling, if it is LaTeX."""
+    if "\\" in text or "$" in text:
+        from matgrad.latex_input import is_latex, translate
+
+        if is_latex(text):
+            return translate(text, functions)[0]
+    return text
+
+
 class Syntax:
     """A node of the syntax tree: `kind`, `args`, a `value` (name, number, ...), and its characters `start:end`."""
 
@@ -165,6 +180,7 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
 
     out: list[Token] = []
     bars: list[str] = []  # what is open, innermost last: closing kinds and bars
+    binding = -1  # how much was open at an `=` whose range has not had its `:` yet
     i = 0
     while i < len(raw):
         token = raw[i]
@@ -201,13 +217,14 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
                     i += 1
                     continue
             if str(token) in FUNCTION_NAMES and name not in declared:
-                if not _is_greek_name(str(token)) or (
-                    following is not None
-                    and following.type in ("NAME", "NUMBER", "LPAR", "BAR", "NORM")
-                ):
+                if str(token) not in GREEK:
                     out.append(renamed(token, "PREFIX", str(token)))
                     i += 1
                     continue
+                if following is not None and following.type in ("NAME", "NUMBER", "LPAR"):
+                    notes.append(
+                        f"`{token}` is read as the letter {name}; the function is `{token}(...)`"
+                    )
             letters = _letters(str(token), name, declared)
             if letters is not None:
                 notes.append(f"{token} is read as {'*'.join(letters)}")
@@ -237,6 +254,17 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
             if bars:
                 bars.pop()
             out.append(token)
+        elif kind == "NORM" and str(token) == "||" and touching and bars and bars[-1] == "BAR":
+            # Two single bars: `|A||B|`, or `|a - |b||`.
+            start = token.start_pos or 0
+            bars.pop()
+            out.append(Token("BAR_CLOSE", "|", start_pos=start, end_pos=start + 1))
+            if bars and bars[-1] == "BAR":
+                bars.pop()
+                out.append(Token("BAR_CLOSE", "|", start_pos=start + 1, end_pos=start + 2))
+            else:
+                bars.append("BAR")
+                out.append(Token("BAR_OPEN", "|", start_pos=start + 1, end_pos=start + 2))
         elif kind in ("BAR", "NORM"):
             is_open = bool(bars) and bars[-1] == kind
             after_operand = previous is not None and previous.type in _OPERAND_END
@@ -246,6 +274,12 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
             else:
                 bars.append(kind)
                 out.append(renamed(token, kind + "_OPEN"))
+        elif kind == "EQUALS" and bars:
+            binding = len(bars)
+            out.append(token)
+        elif kind in ("COLON", "COMMA") and binding == len(bars):
+            binding = -1
+            out.append(renamed(token, "RANGE") if kind == "COLON" else token)
         elif kind == "SQRT":
             out.append(renamed(token, "PREFIX", "sqrt"))
         elif kind == "VULGAR":
@@ -318,10 +352,6 @@ def _as_keyword(token: Token) -> Token:
     return token
 
 
-def _is_greek_name(text: str) -> bool:
-    return text in GREEK or text == "pi"
-
-
 def _letters(text: str, name: str, declared: Collection[str]) -> list[str] | None:
     """The letters of a run such as `Ax` or `XBX` that is read as a product, or None."""
     if name in declared or name != text or not text.isalpha() or not text.isascii():
@@ -383,6 +413,7 @@ _WORDS = {
     "COMMA": "`,`",
     "SEMICOLON": "`;`",
     "COLON": "`:`",
+    "RANGE": "`:`",
     "DOT": "`·`",
     "KRON": "`⊗`",
     "NORM_INDEX": "a subscript of the norm",
@@ -408,6 +439,7 @@ _OPERATORS = frozenset(
         "DOT_POWER",
         "COMMA",
         "SEMICOLON",
+        "RANGE",
         "DOT",
         "KRON",
     ]
@@ -554,6 +586,9 @@ def parse(
         tokens = _tokens(text, declared, notes)
     if start == "declaration":
         tokens = [_as_keyword(t) for t in tokens]
+        for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+            if before.type in ("COLON", "OF") and (token.type, after.type) == ("NAME", "LPAR"):
+                token.type = "CALLEE"  # `matrix (m, n)`
     builder = _Builder(text)
     parser = _lark().parse_interactive("", start=start)
     state = parser.parser_state

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from matgrad import expr as ex
 from matgrad.expr import Expr
+from matgrad.functions import TABLE
 from matgrad.shapes import signature
 
 # f(A') = f(A)', and of several arguments f(A', B') = f(A, B)'.
@@ -223,6 +224,20 @@ def _common(args: tuple[Expr, ...], names: frozenset[str]) -> frozenset[str]:
     return names
 
 
+def taken_for_granted(y: Expr) -> list[tuple[str, Expr]]:
+    """The properties that the functions in an expression ask of their arguments and that cannot be proved.
+
+    `eigmax` of a matrix is read as that of a symmetric one, for instance.
+    """
+    return [
+        (wanted, argument)
+        for e in ex.postorder(y)
+        if e.kind == ex.CALL and e.op in TABLE
+        for argument, wanted in zip(e.args, signature(e.op).properties, strict=False)
+        if wanted in ("symmetric", "spd") and not has_property(argument, wanted)
+    ]
+
+
 def _own(e: Expr) -> frozenset[str]:
     """The properties of a node, from those of its arguments."""
     kind, args = e.kind, e.args
@@ -237,7 +252,6 @@ def _own(e: Expr) -> frozenset[str]:
             "ones": frozenset({"positive"}),
             "pi": frozenset({"positive"}),
             "size": frozenset({"positive"}),
-            "index": frozenset({"positive"}),
         }.get(e.op, frozenset())
     if kind == ex.ADD:
         found = _common(args, _FRAME | {"positive", "psd"})
@@ -293,7 +307,8 @@ def _of_call(e: Expr) -> frozenset[str]:
         return (first & _INVERSE) | {"invertible"}
     if op == "matpow":
         found = first & (_GROUP | {"symmetric", "spd", "psd"})
-        even = int(args[1].data) % 2 == 0
+        k = ex.integer(args[1])
+        even = k is not None and k % 2 == 0
         return found | ({"psd"} if even and "symmetric" in first else frozenset())
     if op in ("power", "epow"):
         whole = ex.integer(args[1])

@@ -26,8 +26,10 @@ from matgrad.dims import (
     Poly,
     dim_add,
     dim_atoms,
+    dim_difference,
     dim_div,
     dim_mul,
+    dim_parts,
     dim_scale,
     dim_text,
     resolve,
@@ -54,9 +56,10 @@ from matgrad.functions import (
     TABLE,
     Function,
 )
-from matgrad.parse import Parsed, Syntax, canonical_name, parse, walk
+from matgrad.parse import Parsed, Syntax, canonical_name, parse, plain_text, walk
 
 ARRAY = "array"
+FILLED_NAMES = ("ones", "zeros")  # without a size: as large as where they stand
 MAX_POWER = 64
 MAX_SIZE = 1_000_000
 
@@ -73,6 +76,18 @@ _SQUARE_PROPERTIES = [
     "invertible",
     "identity",
 ]
+# What a user may declare; the tables have some more, such as `array`.
+KINDS = (
+    "scalar",
+    "vector",
+    "row",
+    "matrix",
+    *_SQUARE_PROPERTIES,
+    "positive",
+    "nonzero",
+    "integer",
+    "elementwise",
+)
 _IMPLIED = {
     "spd": ("symmetric", "invertible"),
     "diagonal": ("symmetric", "lower", "upper"),
@@ -98,7 +113,7 @@ class Declared(NamedTuple):
 
 
 class Typed(NamedTuple):
-    """A typed expression, its variables by name, and what matgrad assumed to read it."""
+    """A typed expression, its variables by name, what matgrad assumed to read it, and what declarations it has no use for."""
 
     expr: Expr
     variables: dict[str, Expr]
@@ -110,13 +125,17 @@ class Typed(NamedTuple):
     """Unknown functions of whole values, and the shapes of their values and arguments."""
     definitions: tuple[Defined, ...] = ()
     """Defined functions that stand in the expression."""
+    unused: tuple[str, ...] = ()
+    """Declared names that the expression does not have."""
 
 
 # --- declarations -----------------------------------------------------------------------------------------------------
 
 
 def declare(text: str) -> Declared:
-    """Read a declaration such as `X: matrix(m, n)` or `S: symmetric`."""
+    """Read a declaration such as `X: matrix(m, n)` or `S: symmetric`. Its names, and a formula, may be LaTeX."""
+    if "\\" in text or "$" in text:
+        text = _plain_declaration(text)
     head = re.split(r"[:(=]", text, maxsplit=1)[0].strip()
     try:
         parsed = parse(text, "declaration", {canonical_name(head)})
@@ -144,6 +163,49 @@ def declare(text: str) -> Declared:
     return _declaration(root, text)
 
 
+def declare_all(texts: Iterable[str]) -> dict[str, Declared]:
+    """The declarations of a user, by name."""
+    declared: dict[str, Declared] = {}
+    written: dict[str, str] = {}
+    for text in texts:
+        d = declare(text)
+        words = re.findall(r"(?::|\bof\b)\s*([A-Za-z]+)", text) if d.role != "definition" else []
+        for word in words:
+            if word not in KINDS:
+                raise NameProblem(f"`{word}` is not a kind of value", text=text, help=_KINDS_HELP)
+        if d.name in declared:
+            raise NameProblem(
+                f"`{d.name}` is declared twice", text=text, help="keep one of the two declarations"
+            )
+        declared[d.name], written[d.name] = d, text
+    for d in declared.values():
+        sizes = [n for s in (d.shape, d.argument) if s is not None for n in s[1:]]
+        for name in (str(atom) for n in sizes for atom in dim_atoms(n)):
+            if name in declared and "integer" not in declared[name].properties:
+                raise NameProblem(
+                    f"`{name}` is a size in `{written[d.name].strip()}`",
+                    text=written[name],
+                    help=f"leave this declaration out, or write `{name}: integer`",
+                )
+    return declared
+
+
+_KINDS_HELP = (
+    "the kinds are scalar, vector(n), matrix(m, n), symmetric(n),"
+    " spd(n), diagonal(n), positive, integer, elementwise"
+)
+
+
+def _plain_declaration(text: str) -> str:
+    """A declaration in matgrad's own spelling: the name, the variable of a definition and its formula are LaTeX."""
+    found = re.fullmatch(r"([^:(=]*)(?:\(([^)=:]*)\))?(\s*[:=])(.*)", text, re.DOTALL)
+    if found is None:
+        return text
+    name, variable, sign, rest = found.groups()
+    inside = f"({plain_text(variable).strip()})" if variable is not None else ""
+    return f"{plain_text(name).strip()}{inside}{sign}{plain_text(rest) if '=' in sign else rest}"
+
+
 def _declaration(node: Syntax, text: str) -> Declared:
     name, kind = str(node.value), node.args[0]
     word = str(kind.value)
@@ -164,8 +226,23 @@ def _declaration(node: Syntax, text: str) -> Declared:
             )
         return dims
 
-    if word in ("scalar", "whole") or (word in ("positive", "nonzero", "constant") and not dims):
-        sizes(0) if dims else None
+    if word == "elementwise" and dims:
+        raise ShapeProblem(
+            "`elementwise` takes no size",
+            (Mark(kind.start, kind.end),),
+            f"write `{name}: elementwise`: it is applied to each entry of a value of any size",
+            text,
+        )
+    if word in ("scalar", "whole", "integer") or (
+        word in ("positive", "nonzero", "constant") and not dims
+    ):
+        if dims:
+            raise ShapeProblem(
+                f"`{word}` takes no size",
+                (Mark(kind.start, kind.end),),
+                f"write `{name}: {word}`, or `{name}: vector({dim_text(dims[0])})` for several numbers",
+                text,
+            )
         shape = ex.SCALAR_SHAPE
         properties = (word, *_IMPLIED.get(word, ())) if word != "scalar" else ()
     elif word == "vector" or (word == "positive" and len(dims) == 1):
@@ -187,29 +264,33 @@ def _declaration(node: Syntax, text: str) -> Declared:
     elif word in ("index", "basis"):
         shape, role = Shape(SCALAR, sizes(1)[0], 1), "index"
     else:
-        known = [*_PLAIN_KINDS, *_SQUARE_PROPERTIES, "positive", "elementwise"]
-        close = _closest(word, known)
+        begun = [k for k in KINDS if len(word) > 2 and k.startswith(word.lower())]
+        close = begun[0] if begun else _closest(word, KINDS)
         raise NameProblem(
             f"`{word}` is not a kind of value",
             (Mark(kind.start, kind.start + len(word), "unknown kind"),),
-            f"did you mean `{close}`?"
-            if close
-            else "the kinds are scalar, vector(n), matrix(m, n), symmetric(n),"
-            " spd(n), diagonal(n), positive, elementwise",
+            f"did you mean `{close}`?" if close else _KINDS_HELP,
             text,
         )
     return Declared(name, shape, properties, role)
 
 
-def _dimension(node: Syntax, text: str, known: Mapping[int, Dim] | None = None) -> Dim:
-    """A dimension written as an expression: numbers, names, sums and products; `known` are those of `rows(X)` and such."""
+def _dimension(
+    node: Syntax, text: str, what: str = "size", known: Mapping[int, Dim] | None = None
+) -> Dim:
+    """A size, or a bound of an index, written as an expression: numbers, names, sums, differences and products.
+
+    `known` has what `len(x)`, `rows(X)` and `cols(X)` in it are.
+    """
     values: dict[int, Dim] = {}
-    for item in reversed(list(_size_nodes(node))):
-        if known is not None and id(item) in known:
+    for item in reversed(_size_nodes(node)):
+        if known is not None and id(item) in known and item.kind == "call":
             values[id(item)] = resolve(known[id(item)])
             continue
-        parts = [values[id(a)] for a in item.args if id(a) in values]
-        if item.kind == "number" and item.value.denominator == 1 and item.value >= 1:
+        if item.kind == "call":
+            raise _not_a_dimension(item, text, what)
+        parts = [values[id(a)] for a in item.args]
+        if item.kind == "number" and item.value.denominator == 1:
             if item.value > MAX_SIZE:
                 raise LimitProblem(
                     f"a size of {int(item.value):,} is too large",
@@ -222,18 +303,36 @@ def _dimension(node: Syntax, text: str, known: Mapping[int, Dim] | None = None) 
             values[id(item)] = str(item.value)
         elif item.kind == "add":
             values[id(item)] = dim_add(*parts)
+        elif item.kind == "sub":
+            values[id(item)] = dim_add(parts[0], dim_mul(-1, parts[1]))
+        elif item.kind == "neg" and what != "size":
+            values[id(item)] = dim_mul(-1, parts[0])
         elif item.kind in ("mul", "juxtapose"):
             values[id(item)] = dim_mul(*parts)
         elif item.kind == "div" and isinstance(parts[1], int) and _divisible(parts[0], parts[1]):
             values[id(item)] = dim_div(parts[0], parts[1])
         else:
-            raise ShapeProblem(
-                "a size is a positive whole number or a name",
-                (Mark(item.start, item.end, "not a size"),),
-                "write, for example, `vector(3)` or `matrix(m, n)`",
-                text,
-            )
-    return values[id(node)]
+            raise _not_a_dimension(item, text, what)
+    value = values[id(node)]
+    if what == "size" and isinstance(value, int) and value < 1:
+        raise _not_a_dimension(node, text, what)
+    return value
+
+
+def _not_a_dimension(node: Syntax, text: str, what: str) -> ShapeProblem:
+    if what == "size":
+        return ShapeProblem(
+            "a size is a positive whole number or a name",
+            (Mark(node.start, node.end, "not a size"),),
+            "write, for example, `vector(3)` or `matrix(m, n)`",
+            text,
+        )
+    return ShapeProblem(
+        f"a {what} of an index is made of whole numbers and names",
+        (Mark(node.start, node.end),),
+        "write, for example, `sum(i=1:n, ...)` or `sum(i=0:k-1, ...)`",
+        text,
+    )
 
 
 def _size_nodes(node: Syntax) -> list[Syntax]:
@@ -265,10 +364,12 @@ def _divisible(dim: Dim, k: int) -> bool:
 
 
 class Signature(NamedTuple):
-    """The parameters of a function, the shape of its value, and the names of sizes given as arguments."""
+    """The parameters of a function, the shape of its value, the property that each parameter should have, or "", and the
+    names of sizes given as arguments."""
 
     parameters: tuple[tuple[str, Shape], ...]
     result: Shape
+    properties: tuple[str, ...]
     sizes: tuple[str, ...]
 
 
@@ -290,7 +391,12 @@ def _read_signature(text: str) -> Signature:
     parameters = [_declaration(d, text) for d in arguments if d.args[0].value != "size"]
     sizes = [str(d.value) for d in arguments if d.args[0].value == "size"]
     result = _declaration(Syntax("declaration", [root.args[1]], 0, 0, "value"), text)
-    return Signature(tuple((p.name, p.shape) for p in parameters), result.shape, tuple(sizes))
+    return Signature(
+        tuple((p.name, p.shape) for p in parameters),
+        result.shape,
+        tuple(p.properties[0] if p.properties else "" for p in parameters),
+        tuple(sizes),
+    )
 
 
 def size_values(e: Expr) -> dict[str, Dim]:
@@ -332,6 +438,11 @@ def default_kinds(name: str) -> tuple[str, ...]:
     return (MATRIX,) if first.isupper() else (VECTOR, SCALAR)
 
 
+_PRODUCTS = (
+    "mul", "juxtapose", "div", "solve", "hadamard", "edivide", "dot", "frobenius", "kronecker",
+)  # fmt: skip
+
+
 class Inference:
     """One attempt to give each node of a syntax tree a shape, under given kinds of undeclared names."""
 
@@ -346,12 +457,31 @@ class Inference:
         self.names: dict[str, Shape] = {}
         self.constants: dict[int, Dim] = {}
         self.notes: list[str] = []
+        self.beside_numbers: set[int] = set()  # what a scalar is added to
+        self.current: Syntax | None = None  # the node that is given a shape now
+        self.products: list[
+            tuple[Dim, ...]
+        ] = []  # sizes m*n that functions made, each with m and n
+        self.integers: dict[str, None] = {}  # undeclared names that are exponents of matrices
+        self.bounds: dict[str, None] = {}  # undeclared names that are bounds of an index
         self.parameters: Mapping[str, tuple[str, ...]] = {}  # of definitions
         self.bound_names: tuple[str, ...] = ()  # the variable of a definition
         self.ranges: dict[int, tuple[Dim, Dim]] = {}
-        self.bound: dict[
-            int, tuple[Dim, Dim] | None
-        ] = {}  # names that are an index of summation there
+        self.limits: dict[
+            int, tuple[Dim, Dim]
+        ] = {}  # the smallest and the largest value of an index
+        # Names that are an index there: their binding, or None for one that stays open.
+        self.bound: dict[int, Syntax | None] = {}
+        self.index_items: set[int] = set()  # what stands between `[` and `]` behind a value
+        self.bound_basis: dict[int, Syntax] = {}  # e_i within a sum over i, and its binding
+        for node in parsed.nodes:
+            if node.kind == "call" and len(node.args) == 2 and node.args[0].kind == "binding":
+                index = node.args[0].value
+                for item in walk(node.args[1]):
+                    if item.kind == "name" and item.value == index:
+                        self.bound.setdefault(id(item), node.args[0])
+                    elif item.kind == "name" and item.value == f"e_{index}":
+                        self.bound_basis.setdefault(id(item), node.args[0])
         self.size_names = {
             a
             for d in declared.values()
@@ -364,23 +494,26 @@ class Inference:
         for node in parsed.nodes:
             self.size_names |= _size_names(node) - declared.keys()
             if node.kind == "binding":
-                self.read_range(node)
+                names = [i for a in node.args for i in _size_nodes(a) if i.kind == "name"]
+                free = [
+                    str(i.value)
+                    for i in names
+                    if i.value not in declared and id(i) not in self.bound
+                ]
+                self.size_names.update(free)
+                self.bounds.update(dict.fromkeys(free))
             if node.kind == "index":
                 for item in node.args[1:]:
+                    self.index_items.add(id(item))
                     if item.kind == "name":
-                        self.bound[id(item)] = None  # an index that stays open
-        for node in parsed.nodes:
-            if node.kind == "call" and len(node.args) == 2 and node.args[0].kind == "binding":
-                index, limits = node.args[0].value, self.ranges[id(node.args[0])]
-                for item in walk(node.args[1]):
-                    if item.kind == "name" and item.value == index:
-                        self.bound[id(item)] = limits
+                        self.bound.setdefault(id(item), None)
         # What is transposed is a vector: a scalar is never transposed on paper.
         self.transposed = {
             str(a.value)
             for node in parsed.nodes
             for a in node.args[:1]
-            if node.kind == "transpose" and a.kind == "name"
+            if (node.kind == "transpose" or (node.kind == "call" and node.value == "transpose"))
+            and a.kind == "name"
         }
         self.vector_first = self.transposed | {
             str(node.args[0].value)
@@ -393,10 +526,11 @@ class Inference:
             if n.kind == "solve" and n.args[1].kind == "name"
         }
         self.scalar_first = {
-            str(a.value)
+            name
             for n in parsed.nodes
             for a in (n.args if n.kind in ("power", "superscript") else n.args[1:])
-            if n.kind in ("power", "superscript", "div") and a.kind == "name"
+            if n.kind in ("power", "superscript", "div")
+            for name in _arithmetic_names(a, n.kind == "power" and a is not n.args[0])
         }
 
     def run(self) -> None:
@@ -408,7 +542,10 @@ class Inference:
         for node in self.parsed.nodes:
             if any(id(a) not in self.shapes for a in node.args):
                 continue
+            self.current = node
             try:
+                if node.kind in _PRODUCTS:
+                    self.refuse_bare_call(node)
                 self.shapes[id(node)] = getattr(self, node.kind)(node)
             except MatgradError as problem:
                 problems.append(problem)
@@ -420,21 +557,59 @@ class Inference:
 
     # helpers
 
-    def read_range(self, node: Syntax) -> None:
-        """The limits of `i = 1:n`."""
-        limits = node.args[0]
-        if limits.kind != "frobenius":
+    def binding(self, node: Syntax) -> Shape:
+        """The range of `i = 1:n`."""
+        if len(node.args) != 2:
             raise SyntaxProblem(
                 "a range has the form `1:n`",
-                (Mark(limits.start, limits.end),),
+                (Mark(node.args[0].start, node.args[0].end),),
                 "write `sum(i=1:n, ...)`",
                 self.text,
             )
-        first, last = (_dimension(a, self.text) for a in limits.args)
-        self.ranges[id(node)] = self.ranges[id(limits)] = (first, last)
-        for item in walk(limits):
-            if item.kind == "name":
-                self.size_names.add(str(item.value))
+        for a in node.args:
+            self.need_sizes(a)
+        first, last = (_dimension(a, self.text, "bound", self.constants) for a in node.args)
+        if isinstance(first, int) and isinstance(last, int) and first > last:
+            raise ShapeProblem(
+                f"there is no number from {first} up to {last}",
+                (Mark(node.args[0].start, node.args[1].end, "an empty range"),),
+                f"write the smaller number first: `{node.value}={last}:{first}`",
+                self.text,
+            )
+        self.ranges[id(node)] = (first, last)
+        self.limits[id(node)] = (self.extreme(node, first, 0), self.extreme(node, last, 1))
+        return ex.SCALAR_SHAPE
+
+    def need_sizes(self, node: Syntax) -> None:
+        """That no declared name in a size or a bound is something else than an integer."""
+        for item in _size_nodes(node):
+            known = self.declared.get(str(item.value)) if item.kind == "name" else None
+            if known is not None and not {"integer", "whole"} & set(known.properties):
+                raise ShapeProblem(
+                    f"`{item.value}` is not an integer",
+                    (Mark(item.start, item.end, shape_text(known.shape)),),
+                    f"declare it: `--let '{item.value}: integer'`",
+                    self.text,
+                )
+
+    def extreme(self, node: Syntax, bound: Dim, side: int) -> Dim:
+        """The smallest (`side` 0) or largest (1) value of a bound, which may speak of an index around it."""
+        outer = {
+            str(item.value): limits
+            for a in node.args
+            for item in _size_nodes(a)
+            if (limits := self.limits.get(id(self.bound.get(id(item))))) is not None
+        }
+        if not outer or isinstance(bound, int):
+            return bound
+        total: Dim = 0
+        for monomial, count in bound.terms.items() if isinstance(bound, Poly) else [((bound,), 1)]:
+            product: Dim = 1
+            for atom in monomial:
+                least_and_most = outer.get(str(atom), (atom, atom))
+                product = dim_mul(product, least_and_most[side if count > 0 else 1 - side])
+            total = dim_add(total, dim_scale(product, count))
+        return total
 
     def shape(self, node: Syntax) -> Shape:
         """A node's shape with everything known so far."""
@@ -453,24 +628,46 @@ class Inference:
                 return False
             a.value = b
             return True
-        for one, other in ((a, b), (b, a)):
-            if isinstance(one, Poly):
-                free = [
-                    m[0] for m, c in one.terms.items() if len(m) == 1 and c == 1 and _free(m[0])
-                ]
-                if len(free) == 1:
-                    rest = dim_add(one, dim_mul(-1, free[0]))
-                    if not any(isinstance(x, DimVar) for x in dim_atoms(rest)):
-                        value = dim_add(other, dim_mul(-1, rest))
-                        if isinstance(value, Poly) and any(c < 0 for c in value.terms.values()):
-                            return False
-                        if isinstance(value, int) and value < 1:
-                            return False
-                        cell = free[0]
-                        assert isinstance(cell, DimVar)
-                        cell.value = value
-                        return True
-        return False
+        left, right = dim_difference(a, b)
+        for one, other in ((left, right), (right, left)):
+            if isinstance(one, DimVar):
+                return other != 0 and self.unify(one, other)
+            if isinstance(one, Poly) and isinstance(other, int) and len(one.terms) == 1:
+                ((factors, count),) = one.terms.items()
+                if len(factors) == 1 and other and other % count == 0:
+                    return self.unify(factors[0], int(other / count))  # 2n = 6
+        return self.unify_parts(left, right)
+
+    def unify_parts(self, a: Dim, b: Dim) -> bool:
+        """Make two sums or products equal part by part: m + n = p + q is read as m = p, n = q.
+
+        Other solutions exist, and this is the one that block matrices and `vec(X)'*vec(A)` mean. It is noted.
+        """
+        pairs: list[tuple[Dim, Dim]] = []
+        one, other = dim_parts(a), dim_parts(b)
+        if len(one) != len(other) or not any(
+            isinstance(x, DimVar) for x in dim_atoms(a) + dim_atoms(b)
+        ):
+            return False
+        for (factors, count), (others, also) in zip(one, other, strict=True):
+            if count != also or len(factors) != len(others):
+                return False
+            pairs.extend(zip(self.in_order(factors), self.in_order(others), strict=True))
+        if self.current is not None:
+            self.notes.append(
+                f"the sizes in `{self.source(self.current)}` are taken to agree part by part"
+            )
+        return all(self.unify(x, y) for x, y in pairs)
+
+    def in_order(self, factors: tuple[Dim, ...]) -> tuple[Dim, ...]:
+        """The factors of a size m*n with the one that counts slower first, as `vec` and `kron` made it."""
+        product: Dim = 1
+        for factor in factors:
+            product = dim_mul(product, factor)
+        for made, *parts in self.products:
+            if resolve(made) == product and len(parts) == len(factors):
+                return tuple(parts)
+        return factors
 
     def source(self, node: Syntax) -> str:
         """The text of a node, without brackets around it."""
@@ -523,7 +720,7 @@ class Inference:
             return self.names[name]
         if name in self.size_names:
             return ex.SCALAR_SHAPE
-        if name in ("ones", "zeros"):
+        if name in FILLED_NAMES:
             size = DimVar("n")
             self.constants[id(node)] = size
             return ex.vector_shape(size)
@@ -533,9 +730,20 @@ class Inference:
             return ex.matrix_shape(size, size)
         if name == "π":
             return ex.SCALAR_SHAPE
-        if _BASIS.fullmatch(name):
+        found = _BASIS.fullmatch(name)
+        if found is not None and found.group(1).strip("0") == "":
+            raise ShapeProblem(
+                f"there is no entry {found.group(1)}",
+                (Mark(node.start, node.end, "under 1"),),
+                "indices go from 1: the first basis vector is `e_1`",
+                self.text,
+            )
+        if found is not None:
             size = DimVar("n")
             self.constants[id(node)] = size
+            limits = self.limits.get(id(self.bound_basis.get(id(node))))
+            if limits is not None:
+                self.unify(size, limits[1])
             return ex.vector_shape(size)
         stem = re.sub(r"(_.*|\d+)$", "", name)
         if len(stem) > 1:
@@ -591,10 +799,17 @@ class Inference:
 
     def same_shape(self, node: Syntax, what: str) -> Shape:
         a, b = node.args
+        for one, other in ((a, b), (b, a)):
+            # `ones` and `zeros` alone are of any shape: that of their neighbour.
+            if one.kind == "name" and one.value in FILLED_NAMES and id(one) in self.constants:
+                if self.shape(other).kind in (MATRIX, ROW):
+                    shape = self.shapes[id(one)] = self.shape(other)
+                    self.constants[id(one)] = dim_add(shape.rows, shape.cols)
         s, t = self.shape(a), self.shape(b)
         if s.kind == SCALAR or t.kind == SCALAR:
             if s.kind != t.kind and node.kind in ("add", "sub"):
                 scalar, other = (a, b) if s.kind == SCALAR else (b, a)
+                self.beside_numbers.add(id(other))
                 if self.shape(other).kind == MATRIX:
                     self.refuse_forced_scalar(scalar, other)
                     square = self.shape(other).rows == self.shape(other).cols
@@ -638,6 +853,12 @@ class Inference:
                 self.text,
             )
 
+    def number_hint(self, node: Syntax, kind: str) -> str:
+        """That an undeclared name could be declared a number."""
+        if node.kind != "name" or node.value in self.declared:
+            return ""
+        return f"; if `{node.value}` is a number, declare it: `--let '{node.value}: {kind}'`"
+
     def transpose_hint(self, a: Syntax, b: Syntax, s: Shape, t: Shape) -> str:
         if {s.kind, t.kind} == {VECTOR, ROW}:
             row = a if s.kind == ROW else b
@@ -676,8 +897,6 @@ class Inference:
 
     def mul(self, node: Syntax) -> Shape:
         a, b = node.args
-        for side in (a, b):
-            self.refuse_bare_call(node, side)
         s, t = self.shape(a), self.shape(b)
         if s.kind in (MATRIX, ROW) and t.kind == SCALAR:
             self.prefer_vector(b)
@@ -685,32 +904,56 @@ class Inference:
             return t if s.kind == SCALAR else s
         return self.product(a, b, s, t)
 
-    juxtapose = mul
+    def juxtapose(self, node: Syntax) -> Shape:
+        a, b = node.args
+        if b.kind == "number" and not b.grouped:
+            x, y = self.source(a), self.source(b)
+            raise SyntaxProblem(
+                "a number stands behind a factor",
+                (Mark(node.start, node.end),),
+                f"write `{x}*{y}` for a product"
+                + (f", or `[{x}, {y}]` for two entries" if "[" in self.text else ""),
+                self.text,
+            )
+        if b.kind == "stack" and len(b.args) == 1 and b.args[0].kind in ("number", "name"):
+            x, y = self.source(a), self.source(b)
+            raise SyntaxProblem(
+                f"a blank stands between `{x}` and `{y}`",
+                (Mark(node.start, node.end),),
+                f"write `{_tight(x)}{y}` for an entry, or `{x}*{y[1:-1].strip()}` for a product",
+                self.text,
+            )
+        return self.mul(node)
 
-    def refuse_bare_call(self, node: Syntax, side: Syntax) -> None:
-        """`tr A B` could mean two things; ask for brackets."""
-        left = side is node.args[0]
-        inner = side
-        while inner.kind in ("neg", "pos") and not inner.grouped:
-            inner = inner.args[0]
-        if inner.kind != "prefix" or inner.grouped or not left:
+    def refuse_bare_call(self, node: Syntax) -> None:
+        """`tr A B` could mean two things, in `2 tr A B` too; ask for brackets."""
+        inner, other = node.args
+        while inner.kind in (*_PRODUCTS, "neg", "pos") and not inner.grouped:
+            inner = inner.args[-1]
+        if inner.kind != "prefix" or inner.grouped:
             return
-        other = node.args[1]
         if other.kind in ("prefix", "call"):
             return
-        name, argument = str(inner.value), self.source(inner.args[0])
-        after = self.source(other)
-        sign = {"juxtapose": " ", "div": "/"}.get(node.kind, "*")
-        both = f"{argument}{sign}{after}"
+        names = [str(inner.value)]
+        while inner.args[0].kind == "prefix" and not inner.args[0].grouped:
+            inner = inner.args[0]
+            names.append(str(inner.value))
+        argument, after = self.source(inner.args[0]), self.source(other)
+        sign = (
+            " " if node.kind == "juxtapose" else self.text[node.args[0].end : other.start].strip()
+        )
+        both = f"{' '.join(names)}({argument}{sign}{after})"
         sign = sign.replace(" ", "*")
+        alone = f"{' '.join(names)}({argument})"
+        alone = f"({alone})" if len(names) > 1 else alone
         raise SyntaxProblem(
-            f"it is not clear where the argument of `{name}` ends",
+            f"it is not clear where the argument of `{names[-1]}` ends",
             (Mark(inner.start, node.end),),
-            f"write `{name}({both})` or `{name}({argument}){sign}{after}`",
+            f"write `{both}` or `{alone}{sign}{after}`",
             self.text,
         )
 
-    def product(self, a: Syntax, b: Syntax, s: Shape, t: Shape) -> Shape:
+    def product(self, a: Syntax, b: Syntax, s: Shape, t: Shape, sign: str = "*") -> Shape:
         x, y = self.source(a), self.source(b)
         if s.kind == t.kind == VECTOR:
             problem = self.problem(
@@ -740,9 +983,9 @@ class Inference:
                 f"{which} cannot be multiplied in this order",
                 a,
                 b,
-                help=f"did you mean `{_tight(x)}'*{y}`?"
+                help=f"did you mean `{_tight(x)}'{sign}{y}`?"
                 if one_row
-                else f"did you mean `{x}*{_turned(y)}`?",
+                else f"did you mean `{x}{sign}{_turned(y)}`?",
             )
         if not self.unify(s.cols, t.rows):
             p, q = dim_text(s.cols), dim_text(t.rows)
@@ -750,9 +993,9 @@ class Inference:
             rows = f"`{y}` has {q} row{'' if q == '1' else 's'}"
             hints = []
             if s.kind == MATRIX and self.could(s.rows, t.rows):
-                hints.append(f"`{_turned(x)}*{y}`")
+                hints.append(f"`{_turned(x)}{sign}{y}`")
             if t.kind == MATRIX and self.could(s.cols, t.cols):
-                hints.append(f"`{x}*{_turned(y)}`")
+                hints.append(f"`{x}{sign}{_turned(y)}`")
             hint = f"; did you mean {' or '.join(hints)}?" if hints else ""
             raise self.problem(
                 "the sizes do not agree in a product", a, b, help=f"{columns} and {rows}{hint}"
@@ -771,7 +1014,6 @@ class Inference:
                 "write what it is divided by",
                 self.text,
             )
-        self.refuse_bare_call(node, a)
         t = self.shape(b)
         if t.kind != SCALAR:
             x, y = self.source(a), self.source(b)
@@ -795,7 +1037,7 @@ class Inference:
         self.need_square(a, "`\\` solves with a square matrix")
         if t.kind == SCALAR:
             raise self.problem("`\\` solves for a vector or a matrix", b)
-        return self.product(a, b, self.shape(a), t)
+        return self.product(a, b, self.shape(a), t, "\\")
 
     # postfix operators
 
@@ -823,16 +1065,44 @@ class Inference:
             raise self.problem(
                 "an exponent is a scalar",
                 exponent,
-                help=f"`{self.source(exponent)}` is a {shape_text(e)}; for entry-by-entry powers write `.^`",
+                help=f"`{self.source(exponent)}` is a {shape_text(e)}; for entry-by-entry powers write `.^`"
+                + self.number_hint(
+                    exponent, "integer" if self.shape(base).kind == MATRIX else "scalar"
+                ),
             )
         if self.shape(base).kind == MATRIX and _whole(exponent) is None:
             self.need_square(base, "only a square matrix has powers")
-            raise self.problem(
-                "the power of a matrix is a whole number",
-                exponent,
-                help="write a whole number, or `.^` for powers of the entries",
-            )
+            self.need_integer(exponent)
         return self.raised(node, base, self.text[base.end : node.end].strip())
+
+    def need_integer(self, exponent: Syntax) -> None:
+        """The exponent of a matrix: whole numbers and integer names, and what `+`, `-` and `*` make of them."""
+        todo = [exponent]
+        while todo:
+            item = todo.pop()
+            name = str(item.value)
+            known = self.declared.get(name) if item.kind == "name" else None
+            if item.kind in ("add", "sub", "neg", "pos", "mul", "juxtapose"):
+                todo.extend(reversed(item.args))
+            elif item.kind == "name" and (
+                id(item) in self.bound or name in self.size_names or name in self.names
+            ):
+                if name in self.names and known is None:
+                    self.integers[name] = None
+                elif known is not None and not {"integer", "whole"} & set(known.properties):
+                    raise self.not_whole(item, f"declare it: `--let '{name}: integer'`")
+            elif not (
+                (item.kind == "number" and item.value.denominator == 1)
+                or (item.kind == "call" and name in SIZES and name not in self.declared)
+            ):
+                raise self.not_whole(item, "write a whole number")
+
+    def not_whole(self, item: Syntax, instead: str) -> ShapeProblem:
+        return self.problem(
+            "the power of a matrix is a whole number",
+            item,
+            help=f"{instead}, or `.^` for powers of the entries",
+        )
 
     def raised(self, node: Syntax, base: Syntax, how: str) -> Shape:
         s = self.shape(base)
@@ -888,8 +1158,9 @@ class Inference:
             if item.kind == "all":
                 kept.append(size)
                 continue
-            if item.kind == "name":
-                limits = self.bound.get(id(item))
+            if item.kind == "name" and len(re.sub(r"(_.*|\d+)$", "", str(item.value))) == 1:
+                binding = self.bound.get(id(item))
+                limits = self.limits.get(id(binding))
                 if limits is not None and isinstance(resolve(size), DimVar):
                     self.unify(size, limits[1])
                 continue
@@ -898,18 +1169,9 @@ class Inference:
                 raise ShapeProblem(
                     "an index is a whole number from 1, or a name",
                     (Mark(item.start, item.end),),
-                    "the first entry is `x[1]`",
-                    self.text,
-                )
-            size = resolve(size)
-            if isinstance(size, int) and k > size:
-                raise ShapeProblem(
-                    f"there is no entry {k}",
-                    (
-                        Mark(item.start, item.end, f"over {size}"),
-                        Mark(base.start, base.end, str(s)),
-                    ),
-                    f"indices go from 1 to {size}",
+                    "the last entry is `x[n]` with `--let 'x: vector(n)'`"
+                    if item.value == "end"
+                    else "the first entry is `x[1]`",
                     self.text,
                 )
         if not kept:
@@ -917,6 +1179,40 @@ class Inference:
         if len(kept) == 2 or count == 1:
             return s
         return ex.vector_shape(kept[0]) if at[0].kind == "all" else ex.row_shape(kept[0])
+
+    def check_entries(self, node: Syntax) -> None:
+        """That the entries which `x[4]` or `x[i]` speaks of are there, as far as the sizes are known."""
+        base, *at = node.args
+        s = self.shape(base)
+        sizes = [s.rows, s.cols] if s.kind == MATRIX else [s.rows if s.kind == VECTOR else s.cols]
+        for item, size in zip(at, sizes, strict=True):
+            k = _whole(item)
+            binding = self.bound.get(id(item))
+            first, last = self.limits[id(binding)] if binding is not None else (k, k)
+            if last is None or first is None:
+                continue
+            over = dim_add(resolve(last), dim_mul(-1, size))
+            wrong = (
+                last
+                if isinstance(over, int) and over > 0
+                else first
+                if isinstance(first, int) and first < 1
+                else None
+            )
+            if wrong is not None:
+                known = dim_text(size)
+                label = f"over {known}" if wrong is last else "under 1"
+                marks = [Mark(item.start, item.end, label if k is not None else "")]
+                if binding is not None:
+                    marks.insert(0, Mark(binding.start, binding.end, label))
+                else:
+                    marks.append(Mark(base.start, base.end, str(s)))
+                raise ShapeProblem(
+                    f"there is no entry {dim_text(wrong)}",
+                    tuple(marks),
+                    f"indices go from 1 to {known}" if known != "?" else "indices go from 1",
+                    self.text,
+                )
 
     def all(self, node: Syntax) -> Shape:
         return ex.SCALAR_SHAPE
@@ -932,6 +1228,12 @@ class Inference:
                 f"they have {', '.join(map(str, counts))}",
                 self.text,
             )
+        for entry in node.args:
+            if entry.kind == "juxtapose" and not entry.grouped and len(node.args) == 1:
+                x, y = map(self.source, entry.args)
+                self.notes.append(
+                    f"`{self.source(node)}` is a product; blocks beside each other are `[{x}, {y}]`"
+                )
         columns = counts[0]
         grid = [node.args[i : i + columns] for i in range(0, len(node.args), columns)]
         for row in grid:
@@ -1023,15 +1325,26 @@ class Inference:
             return self.shape(node.args[0])
         if node.args and node.args[0].kind == "binding":
             return self.index_sum(node)
+        ranges = [a for a in node.args if a.kind == "binding"]
+        if ranges:
+            others = [a for a in node.args if a is not ranges[0]]
+            raise SyntaxProblem(
+                "the range of a sum comes first",
+                (Mark(ranges[0].start, ranges[0].end),),
+                f"write `{name}({', '.join(map(self.source, [ranges[0], *others]))})`",
+                self.text,
+            )
         if self.is_sized_constant(node):
-            dims = [_dimension(a, self.text, self.constants) for a in node.args]
+            for a in node.args:
+                self.need_sizes(a)
+            dims = [_dimension(a, self.text, "size", self.constants) for a in node.args]
             return _sized_shape(name, dims, node, self.text)
         if known is None and name in SIZES:
             return self.size_of(node, name)
         if known is None and name in FILLED:
             return self.filled(node, name)
         if known is None and name in OPERATOR_NAMES:
-            count = 1 if name == "square" else 2
+            count = 1 if name in ("square", "transpose") else 2
             self.count_arguments(node, name, count)
             return getattr(self, OPERATOR_NAMES[name])(node)  # type: ignore[no-any-return]
         if known is not None or name not in BY_NAME:
@@ -1088,7 +1401,9 @@ class Inference:
         ):
             self.avoid_vector_slip(*node.args)
             return self.same_shape(node, f"`{name}`")
-        given = (_dimension(a, self.text, self.constants) for a in sizes)
+        for a in sizes:
+            self.need_sizes(a)
+        given = (_dimension(a, self.text, "size", self.constants) for a in sizes)
         fresh: dict[Dim, Dim] = dict(zip(sig.sizes, given, strict=True))
 
         def instance(dim: Dim) -> Dim:
@@ -1098,6 +1413,10 @@ class Inference:
                 return substituted(dim, fresh)
             return dim
 
+        for argument, asked in zip(node.args, sig.properties, strict=False):
+            order = _whole(argument)
+            if asked == "whole" and (order is None or order < 0):
+                raise self.not_an_order(node, name, argument)
         value: Shape | None = None
         for argument, (_, wanted) in zip(arguments, sig.parameters, strict=False):
             actual = self.shape(argument)
@@ -1121,11 +1440,35 @@ class Inference:
         if result.kind == ARRAY:
             assert value is not None
             return value
+        if isinstance(result.rows, Poly):
+            wanted = sig.parameters[0][1]
+            self.products.append(
+                (instance(result.rows), instance(wanted.cols), instance(wanted.rows))
+            )
         return Shape(result.kind, instance(result.rows), instance(result.cols))
+
+    def not_an_order(self, node: Syntax, name: str, argument: Syntax) -> ShapeProblem:
+        """polygamma(x, 1)."""
+        others = [a for a in node.args if a is not argument]
+        swapped = len(others) == 1 and _whole(others[0]) is not None
+        first = self.source(others[0]) if swapped else "1"
+        second = self.source(argument) if swapped else self.source(others[0])
+        return self.problem(
+            f"the first argument of `{name}` is a whole number",
+            argument,
+            help=f"{'did you mean' if swapped else 'write, for example,'} `{name}({first}, {second})`"
+            + ("?" if swapped else ""),
+        )
 
     def wrong_arguments(self, node: Syntax, name: str) -> ShapeProblem:
         """Why no function of this name takes these arguments."""
         candidates = BY_NAME[name]
+        if direction(node) is not None and name in DIRECTIONS:
+            return self.problem(
+                f"only a matrix has directions, and this is a {self.shape(node.args[0]).kind}",
+                node.args[0],
+                help=f"write `{name}({self.source(node.args[0])})`",
+            )
         if len(node.args) == 2 and name in DIRECTIONS:
             return ShapeProblem(
                 "a direction is 1 or 2",
@@ -1136,6 +1479,8 @@ class Inference:
         sig = signature(candidates[0].op)
         self.count_arguments(node, name, len(sig.parameters) + len(sig.sizes))
         argument = node.args[0]
+        if "whole" in signature(candidates[0].op).properties:
+            return self.not_an_order(node, name, argument)
         x, actual = self.source(argument), shape_text(self.shape(argument))
         if name in NEED_DIRECTION and self.shape(argument).kind == MATRIX:
             return self.problem(
@@ -1254,9 +1599,6 @@ class Inference:
         self.constants[id(node)] = dim_add(rows, cols)
         return ex.matrix_shape(rows, cols)
 
-    def binding(self, node: Syntax) -> Shape:
-        return ex.SCALAR_SHAPE
-
     def index_sum(self, node: Syntax) -> Shape:
         """sum(i=1:n, ...)."""
         if str(node.value) not in ("sum", "Σ") or len(node.args) != 2:
@@ -1294,9 +1636,16 @@ class Inference:
         return self.shape(node.args[0])
 
     def frobenius(self, node: Syntax) -> Shape:
-        if id(node) in self.ranges:
-            return ex.SCALAR_SHAPE
         a, b = node.args
+        if "number" in (a.kind, b.kind):
+            raise SyntaxProblem(
+                "a range stands in a sum only",
+                (Mark(node.start, node.end),),
+                "take the entries one by one, as in `[x[1]; x[2]]`"
+                if id(node) in self.index_items
+                else "write `sum(i=1:n, x[i]^2)`",
+                self.text,
+            )
         s, t = self.shape(a), self.shape(b)
         same = s.kind == t.kind and self.unify(s.rows, t.rows) and self.unify(s.cols, t.cols)
         if not same:
@@ -1304,7 +1653,8 @@ class Inference:
                 "`:` is the Frobenius product of two matrices of one shape",
                 a,
                 b,
-                help="a range such as `1:n` stands in `sum(i=1:n, ...)` only",
+                help=f"`{self.source(a)}` is a {shape_text(s)} and `{self.source(b)}` is a {shape_text(t)}"
+                + self.transpose_hint(a, b, s, t),
             )
         return ex.SCALAR_SHAPE
 
@@ -1313,13 +1663,19 @@ class Inference:
         if SCALAR in (s.kind, t.kind):
             return t if s.kind == SCALAR else s
         rows, cols = dim_mul(s.rows, t.rows), dim_mul(s.cols, t.cols)
+        self.products += [(rows, s.rows, t.rows), (cols, s.cols, t.cols)]
         kind = s.kind if s.kind == t.kind else MATRIX
         return Shape(kind, rows, cols)
 
     def count_arguments(self, node: Syntax, name: str, count: int) -> None:
         if len(node.args) != count:
-            sizes = signature(BY_NAME[name][0].op).sizes if name in SIZED_FUNCTIONS else ()
-            arguments = ", ".join([*"xyz"[: count - len(sizes)], *sizes])
+            arguments = ", ".join("xyz"[:count])
+            if name in BY_NAME:
+                sig = signature(BY_NAME[name][0].op)
+                arguments = ", ".join([*(p for p, _ in sig.parameters), *sig.sizes])
+            if name == "sum" and len(node.args) == 2 and direction(node) is not None:
+                x = self.source(node.args[0])
+                arguments += f")`, `colsum({x})` down the columns or `rowsum({x}"
             raise ShapeProblem(
                 f"`{name}` takes {count} argument{'s' if count != 1 else ''}, not {len(node.args)}",
                 (Mark(node.start, node.end),),
@@ -1328,27 +1684,45 @@ class Inference:
             )
 
     def not_a_function(self, node: Syntax, name: str) -> NameProblem:
-        mark = Mark(node.start, node.start + len(name), "not a function")
-        inside = self.text[node.start + len(name) : node.end]
+        written = re.match(r"\\?[^\W_]+(_\w+|_?\{\w+\})?", self.text[node.start :])
+        as_typed = written.group() if written else name
+        mark = Mark(node.start, node.start + len(as_typed), "not a function")
+        inside = f"({', '.join(map(self.source, node.args))})"
         if name in self.declared or len(re.sub(r"(_.*|\d+)$", "", name)) == 1:
+            times = " \\cdot " if "\\" in as_typed else "*"
+            usual = _USUAL_MEANING.get(name)
+            if name == "Σ":
+                usual_help = "for the sum of all entries write `sum(...)`; "
+            else:
+                usual_help = (
+                    f"if it is `{usual}`, declare `--let '{name}(t) = {usual}(t)'`; "
+                    if usual
+                    else ""
+                )
             return NameProblem(
                 f"`{name}` is not a function",
                 (mark,),
-                f"for a product write `{name}*{inside}`; for an unknown function declare it:"
+                usual_help
+                + f"for a product write `{as_typed}{times}{inside}`; for an unknown function declare it:"
                 f" `--let '{name}: elementwise'`",
                 self.text,
             )
         close = _closest(name, tuple(BY_NAME))
+        stem = name.rstrip("0123456789")
+        order = name[len(stem) :]
+        family = [k for k in BY_NAME if k.startswith(stem) and k[len(stem) :].isdigit()]
+        raised = stem in BY_NAME and order and not family and len(node.args) == 1
         help = (
-            f"did you mean `{close}`?"
+            f"did you mean `{stem}{inside}^{order}` or `{stem}({_tight(inside[1:-1])}^{order})`?"
+            if raised
+            else f"did you mean `{close}`?"
             if close
             else f"declare it, if it is an unknown function: `--let '{name}: elementwise'`"
         )
         return NameProblem(f"there is no function `{name}`", (mark,), help, self.text)
 
 
-def _free(atom: str | DimVar) -> bool:
-    return isinstance(atom, DimVar)
+_USUAL_MEANING = {"σ": "sigmoid", "ψ": "digamma", "Γ": "gamma"}  # of a letter that is a function
 
 
 def _tight(text: str) -> str:
@@ -1359,6 +1733,17 @@ def _tight(text: str) -> str:
 def _turned(text: str) -> str:
     """The text of a transpose."""
     return text[:-1] if text.endswith("'") else _tight(text) + "'"
+
+
+def _arithmetic_names(node: Syntax, below: bool) -> list[str]:
+    """The name that a node is, or (`below`) the names that it is made of by arithmetic alone."""
+    if not below:
+        return [str(node.value)] if node.kind == "name" else []
+    items = list(walk(node))
+    kinds = {"name", "number", "add", "sub", "neg", "pos", "mul", "juxtapose", "div"}
+    if not kinds.issuperset(item.kind for item in items):
+        return []
+    return [str(item.value) for item in items if item.kind == "name"]
 
 
 def _whole(node: Syntax) -> int | None:
@@ -1665,7 +2050,7 @@ class Scope(NamedTuple):
     constants: Mapping[int, Dim]
     maps: Mapping[str, tuple[str, str, Shape]] = {}  # name, marks and the shape of the value
     ranges: Mapping[int, tuple[Dim, Dim]] = {}
-    bound: Mapping[int, tuple[Dim, Dim] | None] = {}
+    bound: Mapping[int, Syntax | None] = {}
     sizes: Collection[str] = ()
     filled: Mapping[int, Shape] = {}
     definitions: Mapping[str, Defined] = {}
@@ -1680,7 +2065,7 @@ def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[i
     """The expressions of nodes of a syntax tree, given in an order in which children come first."""
     done: dict[int, Expr] = {}
     for node in nodes:
-        if node.kind in ("all", "rule", "equation", "binding") or id(node) in scope.ranges:
+        if node.kind in ("all", "rule", "equation", "binding"):
             continue
         if node.kind == "call" and node.value in CONSTANTS and not _is_function(node, scope):
             done[id(node)] = _sized_constant(node, parsed.text, scope)
@@ -1718,7 +2103,7 @@ def _sized_constant(node: Syntax, text: str, scope: Scope) -> Expr:
 
 def _size_in(node: Syntax, text: str, scope: Scope) -> Dim:
     """The size that an argument stands for."""
-    return _dim_in(_dimension(node, text, scope.constants), scope)
+    return _dim_in(_dimension(node, text, "size", scope.constants), scope)
 
 
 def _dim_in(dim: Dim, scope: Scope) -> Dim:
@@ -1822,6 +2207,8 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
         return ex.kron(*args)
     if operator == "outer":
         return ex.mul(args[0], ex.transpose(args[1]))
+    if operator == "transpose":
+        return ex.transpose(args[0])
     if operator == "square":
         return ex.epower(args[0], ex.num(2))
     return apply_function(name, tuple(args), direction(node))
@@ -1849,8 +2236,8 @@ def _build_name(node: Syntax, scope: Scope) -> Expr:
     if name in scope.sizes:
         return ex.size(name)
     size = scope.constants.get(id(node))
-    if name in ("ones", "zeros") and size is not None:
-        shape = ex.vector_shape(resolve(size))
+    if name in FILLED_NAMES and id(node) in scope.filled:
+        shape = scope.filled[id(node)]
         return ex.ones(shape) if name == "ones" else ex.zeros(shape)
     if name == "I" and size is not None:
         return ex.eye(resolve(size))
@@ -1919,8 +2306,15 @@ def _find_kinds(
 
 def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None:
     """A size of 1 that only came about by unification speaks against the reading; an open size needs a word."""
+    one_declared = any(
+        1 in sizes
+        for d in declared.values()
+        for s in (d.shape, d.argument)
+        if s is not None
+        for sizes in [{VECTOR: s[1:2], ROW: s[2:], MATRIX: s[1:]}.get(s.kind, ())]
+    )
     for name, shape in inference.names.items():
-        if name not in declared and shape.kind != SCALAR:
+        if name not in declared and shape.kind != SCALAR and not one_declared:
             if shape.kind == MATRIX and 1 in (resolve(shape.rows), resolve(shape.cols)):
                 raise ShapeProblem(
                     f"`{name}` would have to be a matrix with one row or column",
@@ -1936,8 +2330,10 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
         for a in dim_atoms(d)
     }
     whole = inference.shapes[id(inference.parsed.root)]
-    named |= {a for d in (whole.rows, whole.cols) for a in dim_atoms(d)}
+    named |= {d for d in map(resolve, whole[1:]) if isinstance(d, DimVar)}  # the result shows it
     for node in inference.parsed.nodes:
+        if node.kind == "index":
+            inference.check_entries(node)
         size = inference.constants.get(id(node))
         basis_name = _BASIS.fullmatch(str(node.value)) if node.kind == "name" else None
         if size is not None and basis_name is not None:
@@ -1953,7 +2349,13 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
             loose = [a for a in dim_atoms(size) if isinstance(a, DimVar) and a not in named]
             if loose:
                 word = str(node.value)
-                help = "write `eye(n)`" if word == "I" else f"declare `{word}` or what it meets"
+                help = (
+                    "write `eye(n)`; a number beside it does not say"
+                    if id(node) in inference.beside_numbers
+                    else "write `eye(n)`"
+                    if word == "I"
+                    else f"declare `{word}` or what it meets"
+                )
                 raise ShapeProblem(
                     f"nothing here says how large `{word}` is",
                     (Mark(node.start, node.end),),
@@ -1978,6 +2380,7 @@ def _finish(
         }
         | set(inference.names)
         | inference.size_names
+        | {str(n.value) for n in parsed.nodes if inference.bound.get(id(n), n) is None}
     )
     for node in parsed.nodes:
         taken |= _size_names(node)
@@ -2002,7 +2405,22 @@ def _finish(
     for name, shape in inference.names.items():
         final = _final(shape)
         known = declared.get(name)
-        values[name] = ex.var(name, final, known.properties if known else ())
+        assumed_integer = ("integer",) if name in inference.integers else ()
+        values[name] = ex.var(name, final, known.properties if known else assumed_integer)
+    # A bound of an index that is not the size of anything is a variable of its own.
+    sizes = {
+        str(atom)
+        for shape in (
+            *(v.shape for v in values.values()),
+            *(s for d in declared.values() for s in (d.shape, d.argument) if s is not None),
+            *map(_final, inference.shapes.values()),
+        )
+        for dim in (shape.rows, shape.cols)
+        for atom in dim_atoms(dim)
+    }
+    for name in inference.bounds:
+        if name not in sizes:
+            values[name] = ex.var(name, ex.SCALAR_SHAPE, ("integer",))
     functions = {d.name: d.name for d in declared.values() if d.role == "elementwise"}
     defined = build_definitions(definitions, values, functions)
     called = {maps.split(str(n.value))[0] for n in parsed.nodes if n.kind == "call"}
@@ -2010,7 +2428,8 @@ def _finish(
     filled = {
         id(n): _final(inference.shapes[id(n)])
         for n in parsed.nodes
-        if n.kind == "call" and n.value in FILLED
+        if (n.kind == "call" and n.value in FILLED)
+        or (n.kind == "name" and n.value in FILLED_NAMES)
     }
     scope = Scope(
         values,
@@ -2028,9 +2447,17 @@ def _finish(
     result = build(parsed, scope)
     assumed = tuple(name for name in values if name not in declared)
     notes = tuple(
-        dict.fromkeys([*parsed.notes, *inference.notes, *_entrywise_notes(parsed, inference)])
+        dict.fromkeys(
+            [
+                *parsed.notes,
+                *inference.notes,
+                *_entrywise_notes(parsed, inference),
+                *_letter_notes(parsed, inference),
+            ]
+        )
     )
     unknown = tuple((d.name, _final(d.shape), _final(d.argument)) for d in used if d.argument)
+    spoken = _spoken(parsed, definitions)
     return Typed(
         result,
         values,
@@ -2040,7 +2467,34 @@ def _finish(
         parsed.text,
         unknown,
         definitions_in(result),
+        tuple(n for n in declared if n not in spoken and n not in sizes),
     )
+
+
+def _spoken(parsed: Parsed, definitions: Mapping[str, Inference]) -> set[str]:
+    """The names that an expression speaks of, also by way of the definitions that it calls."""
+    spoken: set[str] = set()
+    todo = [parsed]
+    while todo:
+        nodes = todo.pop().nodes
+        names = {
+            maps.split(str(n.value))[0] for n in nodes if n.kind in ("name", "call", "prefix")
+        }
+        todo.extend(definitions[n].parsed for n in names - spoken if n in definitions)
+        spoken |= names
+    return spoken
+
+
+def unused_note(name: str, typed: Typed) -> str:
+    """That a declaration speaks of no name of the expression, and which name may have been meant."""
+
+    def loose(text: str) -> str:
+        return text.lower().replace("_", "")
+
+    near = [n for n in typed.assumed if loose(n) == loose(name)]
+    near = near or [n for n in [_closest(name, typed.assumed)] if n and len(name) > 2]
+    hint = f"; did you mean `{near[0]}`?" if near else ""
+    return f"`{name}` is declared, and the expression has no `{name}`{hint}"
 
 
 _OF_MATRICES = {
@@ -2065,6 +2519,17 @@ def _entrywise_notes(parsed: Parsed, inference: Inference) -> list[str]:
                     f"`{node.value}` works entry by entry; the matrix function is `{other}`"
                 )
     return notes
+
+
+def _letter_notes(parsed: Parsed, inference: Inference) -> list[str]:
+    """That `e^x` is a power of a variable: on paper it is the exponential function."""
+    if any(
+        n.kind == "power" and n.args[0].kind == "name" and n.args[0].value == "e"
+        for n in parsed.nodes
+    ):
+        if "e" in inference.names.keys() - inference.declared.keys():
+            return ["`e` is read as a variable; the exponential function is `exp(...)`"]
+    return []
 
 
 def _final(shape: Shape) -> Shape:

@@ -209,7 +209,7 @@ def _matrix_power(link: Expr) -> tuple[Expr, Expr, bool]:
     if inner.kind == ex.CALL and inner.op == "inv":
         inner, sign = inner.args[0], -1
     if inner.kind == ex.CALL and inner.op == "matpow":
-        return inner.args[0], ex.num(sign * inner.args[1].data), turned
+        return inner.args[0], ex.mul(ex.num(sign), inner.args[1]), turned
     return inner, ex.num(sign), turned
 
 

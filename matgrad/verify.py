@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
 from matgrad.definitions import definitions_in
-from matgrad.dims import Dim, dim_atoms, dim_value
+from matgrad.dims import Dim, Poly, dim_atoms, dim_value
 from matgrad.emit.numpy import compiled
 from matgrad.errors import LimitProblem
 from matgrad.expr import Expr
@@ -53,7 +53,8 @@ def size_names(*roots: Expr) -> list[str]:
         for dim in e.data[1:] if e.kind == ex.SUM or e.op == "size" else ():
             for atom in dim_atoms(dim):
                 names[str(atom)] = None
-    return list(names)
+    indices = {e.data[0] for e in ex.postorder(*roots) if e.kind == ex.SUM}
+    return [name for name in names if name not in indices]
 
 
 def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
@@ -100,7 +101,17 @@ def choose_sizes(
     sizes = {}
     for i, name in enumerate(names):
         sizes[name] = max(pattern[i % len(pattern)], least.get(name, 1))
+    for v in ex.variables(*roots):
+        if "integer" in v.data[1]:
+            sizes[v.data[0]] = int(rng.integers(2, 6))
+    # An array of size n - 1 has an entry too.
+    for dim in {d for e in ex.postorder(*roots) for d in e.shape[1:] if isinstance(d, Poly)}:
+        while dim_value(dim, sizes) < 1 and max(sizes.values()) < 100:
+            for atom in dim_atoms(dim):
+                sizes[str(atom)] += 1
     for index, dims in ranges.items():
+        if index in sizes:
+            continue  # x[n] is the last entry
         sizes["#" + index] = int(rng.integers(1, min(dim_value(d, sizes) for d in dims) + 1))
     return sizes
 
@@ -129,6 +140,8 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
     m, n = dim_value(variable.shape.rows, sizes), dim_value(variable.shape.cols, sizes)
     properties = variable.data[1]
     kind = variable.shape.kind
+    if "integer" in properties:
+        return np.float64(sizes[variable.data[0]])
     if kind != ex.MATRIX:
         count = max(m, n)
         value = rng.normal(size=count) * 0.8

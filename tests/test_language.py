@@ -15,6 +15,8 @@ from matgrad.errors import (
 )
 from matgrad.expr import Expr
 from matgrad.functions import BY_NAME, DIRECTIONS, NEED_DIRECTION, TABLE
+from matgrad.parse import read_name
+from matgrad.properties import taken_for_granted
 from matgrad.render.text import render
 from matgrad.shapes import Typed, declare, read, signature
 
@@ -302,7 +304,7 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ('μ + x', '', 'μ + x', 'vector(n)', 'μ: vector(n); x: vector(n)', ()),
     ('sum(i=1:n, x[i]^2)', '', 'sum(i=1:n, x[i]^2)', 'scalar', 'x: vector(n)', ()),
     ('sum(i=1:3, x[i])', '', 'sum(i=1:3, x[i])', 'scalar', 'x: vector(3)', ()),
-    ('sum(i=1:n, a^i)', '', 'sum(i=1:n, a^i)', 'scalar', 'a: scalar', ()),
+    ('sum(i=1:n, a^i)', '', 'sum(i=1:n, a^i)', 'scalar', 'a: scalar; n: scalar', ()),
     ('sum(i=1:n, i*x[i])', '', 'sum(i=1:n, i x[i])', 'scalar', 'x: vector(n)', ()),
     ('sum(i=2:5, x[i])', 'x: vector(5)', 'sum(i=2:5, x[i])', 'scalar', '', ()),
     ('Σ(i=1:n, sum(j=1:m, X[i,j]))', '', 'sum(i=1:n, sum(j=1:m, X[i,j]))', 'scalar', 'X: matrix(n, m)', ()),
@@ -352,13 +354,11 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ('matrix(2)*x', '', '2 ones(m, n) x', 'vector(m)', 'x: vector(n)', ()),
     ('A·x', '', 'A x', 'vector(m)', 'A: matrix(m, n); x: vector(n)', ()),
     ('outer(x, y)', '', "x y'", 'matrix(n, m)', 'x: vector(n); y: vector(m)', ()),
-    ('1:n', '', 'n', 'scalar', 'n: scalar', ()),
     ('eye(n)', '', 'I', 'matrix(n, n)', '', ()),
     ("ones(n)'x", '', "ones(n)' x", 'scalar', 'x: vector(n)', ()),
     ('ones(2*n)', '', 'ones(2*n)', 'vector(2*n)', '', ()),
     ('I', '', 'I', 'matrix(n, n)', '', ()),
     ('I + 1', '', 'eye(n) + 1', 'matrix(n, n)', '', ('`1` is added to every entry of `I`; for a multiple of I write `1*I`',)),
-    ('kron(I, W)', '', 'kron(eye(p), W)', 'matrix(m*p, n*p)', 'W: matrix(m, n)', ()),
     ('I*x', '', 'x', 'vector(n)', 'x: vector(n)', ()),
     ('e_1', '', 'e_1', 'vector(n)', '', ()),
     ("e_1'x", '', "e_1' x", 'scalar', 'x: vector(n)', ()),
@@ -376,7 +376,7 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ("x'S x", 'S: spd', "x' S x", 'scalar', 'x: vector(n)', ()),
     ('gamma(x)', '', 'gamma(x)', 'vector(n)', 'x: vector(n)', ()),
     ('gamma', '', 'γ', 'scalar', 'γ: scalar', ()),
-    ('gamma x', 'x: vector', 'gamma(x)', 'vector(n)', '', ()),
+    ('gamma x', 'x: vector', 'γ x', 'vector(n)', 'γ: scalar', ('`gamma` is read as the letter γ; the function is `gamma(...)`',)),
     ("beta'x", '', "β' x", 'scalar', 'β: vector(n); x: vector(n)', ()),
     ("x.^2'", '', "(x.^2)'", 'row(n)', 'x: vector(n)', ()),
     ('||A*x-b||^2', '', 'norm2(A x - b)^2', 'scalar', 'A: matrix(m, n); x: vector(n); b: vector(m)', ()),
@@ -405,7 +405,7 @@ INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ("c + x'y", '', "c + x' y", 'scalar', 'c: scalar; x: vector(n); y: vector(n)', ()),
     ('inv(x)', '', 'x^-1', 'scalar', 'x: scalar', ()),
     ('inv(a)', '', 'a^-1', 'scalar', 'a: scalar', ()),
-    ('transpose(a)', '', 'a', 'scalar', 'a: scalar', ()),
+    ('transpose(a)', '', "a'", 'row(n)', 'a: vector(n)', ()),
     ('rowsum(X)', '', 'rowsum(X)', 'vector(m)', 'X: matrix(m, n)', ()),
     ('pinv(X)', '', 'pinv(X)', 'matrix(n, m)', 'X: matrix(m, n)', ()),
     ('X.T', '', "X'", 'matrix(n, m)', 'X: matrix(m, n)', ()),
@@ -546,7 +546,7 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
      'write a whole number, or `.^` for powers of the entries'),
     (ShapeProblem, 'A^B', 'A: matrix(n, n)',
      'an exponent is a scalar', ['B'],
-     '`B` is a matrix; for entry-by-entry powers write `.^`'),
+     '`B` is a matrix; for entry-by-entry powers write `.^`; if `B` is a number, declare it: `--let \'B: integer\'`'),
     (ShapeProblem, 'a^x', 'x: vector(n)',
      'an exponent is a scalar', ['x'],
      '`x` is a vector(n); for entry-by-entry powers write `.^`'),
@@ -639,7 +639,7 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
      '`A` is a matrix(2, 3); a square one has as many rows as columns'),
     (ShapeProblem, 'tr(A, B)', '',
      '`tr` takes 1 argument, not 2', ['tr(A, B)'],
-     'write `tr(x)`'),
+     'write `tr(X)`'),
     (ShapeProblem, 'softmax(X)', 'X: matrix(m, n)',
      '`softmax` of a matrix needs a direction', ['X'],
      'write `softmax(X, 1)` down the columns or `softmax(X, 2)` along the rows'),
@@ -678,22 +678,25 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
      ''),
     (ShapeProblem, 'A:B', 'A: matrix(2, 3); B: matrix(3, 2)',
      '`:` is the Frobenius product of two matrices of one shape', ['A', 'B'],
-     'a range such as `1:n` stands in `sum(i=1:n, ...)` only'),
+     "`A` is a matrix(2, 3) and `B` is a matrix(3, 2); did you mean `B'` instead of `B`?"),
     (ShapeProblem, 'A:x', 'A: matrix(2, 3); x: vector(2)',
      '`:` is the Frobenius product of two matrices of one shape', ['A', 'x'],
-     'a range such as `1:n` stands in `sum(i=1:n, ...)` only'),
+     '`A` is a matrix(2, 3) and `x` is a vector(2); for the same in each column write `x*ones(n)\'` for `x`'),
     (ShapeProblem, 'kron(A, B, C)', '',
      '`kron` takes 2 arguments, not 3', ['kron(A, B, C)'],
-     'write `kron(x, y)`'),
+     'write `kron(X, Y)`'),
     (ShapeProblem, 'square(x, y)', '',
      '`square` takes 1 argument, not 2', ['square(x, y)'],
      'write `square(x)`'),
     (SyntaxProblem, 'prod(i=1:n, x[i])', '',
      'a range stands in a sum only', ['prod(i=1:n, x[i])'],
      'write `sum(i=1:n, x[i]^2)`'),
-    (ShapeProblem, 'sum(1:n, x)', '',
-     '`:` is the Frobenius product of two matrices of one shape', ['1', 'n'],
-     'a range such as `1:n` stands in `sum(i=1:n, ...)` only'),
+    (SyntaxProblem, 'sum(1:n, x)', '',
+     'a range stands in a sum only', ['1:n'],
+     'write `sum(i=1:n, x[i]^2)`'),
+    (SyntaxProblem, '1:n', '',
+     'a range stands in a sum only', ['1:n'],
+     'write `sum(i=1:n, x[i]^2)`'),
     (SyntaxProblem, 'sum(i=n, x[i])', '',
      'a range has the form `1:n`', ['n'],
      'write `sum(i=1:n, ...)`'),
@@ -720,13 +723,13 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
      'indices go from 1 to 3'),
     (ShapeProblem, "e_0'x", 'x: vector(3)',
      'there is no entry 0', ['e_0'],
-     'indices go from 1 to 3'),
+     'indices go from 1: the first basis vector is `e_1`'),
     (ShapeProblem, 'n*m', '',
      'two column vectors cannot be multiplied', ['n', 'm'],
      "write `n'*m` (dot product), `n*m'` (outer product) or `n.*m` (entry by entry); for numbers declare `--let 'n: scalar'`"),
     (SyntaxProblem, "ln det X'X", '',
-     'it is not clear where the argument of `ln` ends', ["ln det X'X"],
-     "write `ln(det X' X)` or `ln(det X')*X`"),
+     'it is not clear where the argument of `det` ends', ["det X'X"],
+     "write `ln det(X' X)` or `(ln det(X'))*X`"),
     (NameProblem, 'f x', 'f: elementwise; x: vector(n)',
      '`f` is a function; it stands here without its argument', ['f'],
      'write `f(x)`'),
@@ -750,6 +753,414 @@ def test_errors(
     assert problem.message == message
     assert underlined(problem, text) == marked
     assert problem.help == help
+
+
+# --- whole numbers: powers of matrices, ranges, entries ---------------------------------------------------------------
+
+K = "X: matrix(n, n); B: matrix(n, n); k: integer; x: vector(n)"
+
+
+@pytest.mark.parametrize(
+    "text, same",
+    [
+        ("X^-k", "inv(X^k)"),
+        ("X^(-k)", "inv(X^k)"),
+        ("X**k", "X^k"),
+        ("X^{k}", "X^k"),
+        ("(X^k)^2", "X^(2*k)"),
+        ("(X^2)^k", "X^(2*k)"),
+        ("inv(X)^k", "X^-k"),
+        ("(X^k)^-1", "X^-k"),
+        ("X^(-2*k)", "inv(X^(2*k))"),
+        ("X^-(k - 1)", "inv(X^(k - 1))"),
+        ("I^k + X", "I + X"),
+        ("X^len(x)", "X^n"),
+        ("X^rows(X)", "X^n"),
+        ("X^-0", "eye(n)"),
+    ],
+)
+def test_powers_of_matrices(text: str, same: str) -> None:
+    assert node(text, K) is node(same, K)
+
+
+@pytest.mark.parametrize(
+    "text, let, integers",
+    [
+        ("tr(X^k)", "", ["k"]),
+        ("tr(X^p)", "", ["p"]),
+        ("tr(X^(k - 1))", "", ["k"]),
+        ("tr(X^(2 k + p))", "", ["k", "p"]),
+        ("k*tr(X^k)", "", ["k"]),
+        ("sum(r=0:k-1, X^r*B*X^(k-1-r))", "", ["k"]),
+        ("sum(i=1:n, a^i)", "", ["n"]),
+        ("sum(i=1:n, x[i])", "", []),
+        ("tr(X^n)", "X: matrix(n, n)", []),
+        ("sum(i=1:n, X^i)", "X: matrix(n, n)", []),
+        ("X.^k", "", []),
+    ],
+)
+def test_integers_are_inferred(text: str, let: str, integers: list[str]) -> None:
+    found = parsed(text, let)
+    assert [n for n, v in found.variables.items() if "integer" in v.data[1]] == integers
+    assert set(integers) <= set(found.assumed)
+
+
+@pytest.mark.parametrize(
+    "text, let",
+    [
+        ("tr(X^k)", ""), ("X^-k", ""), ("X^-(k - 1)", ""), ("X^(2 k)'", ""), ("X^(-1 - k)", ""),
+        ("inv(X^T)", "X: matrix(n, n); T: integer"), ("X^(T)", "X: matrix(n, n); T: integer"),
+        ("X^-(T)", "X: matrix(n, n); T: integer"), ("X^(k + p) x", ""),
+        ("sum(r=0:k-1, X^r*B*X^(k-1-r))", ""), ("sum(i=1:n, sum(j=1:i, x[j]))", ""),
+        ("sum(i=-2:2, a^i)", ""), ("sum(i=1:2*n-1, a^i)", ""), ("ones(n - 1)", ""),
+        ("X^k + sum(i=1:k, X^i)", ""), ("sum(i=1:n-1, x[i])", "x: vector(n)"),
+    ],
+)  # fmt: skip
+def test_whole_numbers_are_read_back(text: str, let: str) -> None:
+    typed = parsed(text, let)
+    kinds = [f"{n}: integer" for n, v in typed.variables.items() if "integer" in v.data[1]]
+    shapes = [f"{n}: {v.shape}" for n, v in typed.variables.items() if "integer" not in v.data[1]]
+    for style in ("matgrad", "ascii", "unicode"):
+        assert node(render(typed.expr, style), "; ".join(kinds + shapes)) is typed.expr
+    assert render(typed.expr, "latex")
+
+
+WHOLE_ERRORS: list[tuple[str, str, str, list[str], str]] = [
+    ("X^k", "X: matrix(n, n); k: scalar", "the power of a matrix is a whole number", ["k"],
+     "declare it: `--let 'k: integer'`, or `.^` for powers of the entries"),
+    ("X^0.5", "", "the power of a matrix is a whole number", ["0.5"],
+     "write a whole number, or `.^` for powers of the entries"),
+    ("X^(k/2)", "", "the power of a matrix is a whole number", ["(k/2)"],
+     "write a whole number, or `.^` for powers of the entries"),
+    ("X^k", "X: matrix(2, 3)", "only a square matrix has powers", ["X"], "`X` is a matrix(2, 3)"),
+    ("X^N", "", "an exponent is a scalar", ["N"],
+     "`N` is a matrix; for entry-by-entry powers write `.^`; if `N` is a number, declare it: `--let 'N: integer'`"),
+    ("sum(i=1:5, x[i])", "x: vector(3)", "there is no entry 5", ["i=1:5", "i"], "indices go from 1 to 3"),
+    ("sum(i=1:n+1, x[i])", "x: vector(n)", "there is no entry n + 1", ["i=1:n+1", "i"], "indices go from 1 to n"),
+    ("sum(i=0:n, x[i])", "", "there is no entry 0", ["i=0:n", "i"], "indices go from 1 to n"),
+    ("sum(i=0:2, X[1,i])", "X: matrix(2, 3)", "there is no entry 0", ["i=0:2", "i"], "indices go from 1 to 3"),
+    ("sum(i=1:3, sum(j=1:i, x[j]))", "x: vector(2)", "there is no entry 3", ["j=1:i", "j"], "indices go from 1 to 2"),
+    ("sum(i=3:1, x[i])", "", "there is no number from 3 up to 1", ["3:1"],
+     "write the smaller number first: `i=1:3`"),
+    ("sum(i=1:c, x[i])", "c: scalar", "`c` is not an integer", ["c"], "declare it: `--let 'c: integer'`"),
+    ("sum(i=1:x', a^i)", "", "a bound of an index is made of whole numbers and names", ["x'"],
+     "write, for example, `sum(i=1:n, ...)` or `sum(i=0:k-1, ...)`"),
+    ("x[4] + sum(x.*y)", "y: vector(3)", "there is no entry 4", ["4", "x"], "indices go from 1 to 3"),
+    ("x[0]", "", "an index is a whole number from 1, or a name", ["0"], "the first entry is `x[1]`"),
+    ("e_0'x", "", "there is no entry 0", ["e_0"], "indices go from 1: the first basis vector is `e_1`"),
+    ("ones(1 - 1)", "", "a size is a positive whole number or a name", ["1 - 1"],
+     "write, for example, `vector(3)` or `matrix(m, n)`"),
+    ("polygamma(x, 1)", "", "the first argument of `polygamma` is a whole number", ["x"],
+     "did you mean `polygamma(1, x)`?"),
+    ("polygamma(a, x)", "", "the first argument of `polygamma` is a whole number", ["a"],
+     "write, for example, `polygamma(1, x)`"),
+    ("polygamma(-1, x)", "", "the first argument of `polygamma` is a whole number", ["-1"],
+     "write, for example, `polygamma(1, x)`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, let, message, marked, help", WHOLE_ERRORS)
+def test_errors_of_whole_numbers(
+    text: str, let: str, message: str, marked: list[str], help: str
+) -> None:
+    problem = failure(MatgradError, text, let)
+    assert (problem.message, underlined(problem, text), problem.help) == (message, marked, help)
+
+
+# --- sizes that agree part by part, sizes of 1 ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text, let, shapes, noted",
+    [
+        ("tr([A, B; C, D])", "", "A: matrix(m, m); B: matrix(m, n); C: matrix(n, m); D: matrix(n, n)", True),
+        ("det([A, B; C, D])", "", "A: matrix(m, m); B: matrix(m, n); C: matrix(n, m); D: matrix(n, n)", True),
+        ("inv([A,B;C,D])", "", "A: matrix(m, m); B: matrix(m, n); C: matrix(n, m); D: matrix(n, n)", True),
+        ("det([A, B; C, D])", "B: matrix(p, k)", "A: matrix(p, p); B: matrix(p, k); C: matrix(k, p); D: matrix(k, k)", True),
+        ("det([A, B; B', D])", "", "A: matrix(m, m); B: matrix(m, n); D: matrix(n, n)", False),
+        ("tr([A, B; C, D])", "A: matrix(2, 3)", "A: matrix(2, 3); B: matrix(2, n); C: matrix(n + 1, 3); D: matrix(n + 1, n)", False),
+        ("tr([c, x'; y, A])", "", "c: scalar; x: vector(n); y: vector(n); A: matrix(n, n)", False),
+        ("[x; y]'*[u; v]", "", "x: vector(n); y: vector(m); u: vector(n); v: vector(m)", True),
+        ("[A,B;C,D]*[x;y]", "", "A: matrix(m, n); B: matrix(m, p); C: matrix(k, n); D: matrix(k, p); x: vector(n); y: vector(p)", True),
+        ("vec(X)'*vec(A)", "", "X: matrix(m, n); A: matrix(m, n)", True),
+        ("vec(X)'*vec(A)", "X: matrix(p, k)", "X: matrix(p, k); A: matrix(p, k)", True),
+        ("vec(X) + vec(A)", "A: matrix(p, k)", "X: matrix(p, k); A: matrix(p, k)", True),
+        ("vech(X)'*vech(A)", "", "X: matrix(n, n); A: matrix(n, n)", True),
+        ("tr(kron(A, B))", "", "A: matrix(n, n); B: matrix(m, m)", True),
+        # vec(B X A') = (A ⊗ B) vec(X)
+        ("kron(A, B)*vec(X) - vec(B*X*A')", "", "A: matrix(m, n); B: matrix(p, k); X: matrix(k, n)", True),
+        ("x'A x", "x: vector(1)", "x: vector(1); A: matrix(1, 1)", False),
+        ("x'x", "x: vector(1)", "x: vector(1)", False),
+        ("A x", "A: matrix(1, n)", "A: matrix(1, n); x: vector(n)", False),
+        ("A B", "A: matrix(m, 1)", "A: matrix(m, 1); B: matrix(1, n)", False),
+        ("x*A", "x: vector(m); A: matrix(1, n)", "x: vector(m); A: matrix(1, n)", False),
+    ],
+)  # fmt: skip
+def test_sizes(text: str, let: str, shapes: str, noted: bool) -> None:
+    found = parsed(text, let)
+    assert "; ".join(f"{name}: {v.shape}" for name, v in found.variables.items()) == shapes
+    assert any("part by part" in note for note in found.notes) == noted
+
+
+@pytest.mark.parametrize("let", ["c: vector(1)", "c: matrix(1, 1)", "c: row(1)"])
+def test_one_entry_is_not_a_scalar(let: str) -> None:
+    """What an expression means for one size it means for each."""
+    assert failure(ShapeProblem, "a/c", f"{let}; a: scalar").message.startswith("`/` divides by a")
+    assert failure(ShapeProblem, "a^c", f"{let}; a: scalar").message == "an exponent is a scalar"
+
+
+@pytest.mark.parametrize("other", ["X", "x", "x'"])
+@pytest.mark.parametrize("op", ["+", "-", ".*"])
+def test_ones_take_the_shape_of_their_neighbour(op: str, other: str) -> None:
+    let = f"{MN}; x: vector(n)"
+    ones = {"X": "ones(m, n)", "x": "ones(n)", "x'": "ones(n)'"}[other]
+    assert node(f"{other} {op} ones", let) is node(f"{other} {op} {ones}", let)
+    assert node(f"ones {op} {other}", let) is node(f"{ones} {op} {other}", let)
+
+
+# --- more of the language, and what it is not -------------------------------------------------------------------------
+
+MORE_SAME: list[tuple[str, str, str]] = [
+    # transposes and inverses
+    ("X.'", "X'", MN), ("x.'y", "x'*y", XY), ("X ^T", "X'", MN), ("X '", "X'", MN), ("(X)'", "X'", MN),
+    ("X.T@X", "X'*X", MN), ("(X Y')^T", "(X*Y')'", MN), ("transpose(x)", "x'", XY), ("transpose(x')", "x", XY),
+    ("transpose X", "X'", MN), ("x*transpose(x)", "x*x'", XY), ("X^−1", "inv(X)", AB), ("X**(-1)", "inv(X)", AB),
+    ("X^-1'", "inv(X)'", AB), ("X'^-1", "inv(X')", AB), ("X'⁻¹", "inv(X')", AB), ("(X^-1)^T", "inv(X)'", AB),
+    ("X³", "X^3", AB), ("X^3'", "(X^3)'", AB), ("X^1", "X", AB), ("X^0 + A", "I + A", AB),
+    # numbers and signs
+    ("2. x", "2*x", XY), ("2. * X", "2*X", MN), ("2.*X", "2*X", MN), ("2.'", "2", ""), ("2.5e1 a", "25*a", ALL),
+    ("a^½", "a^(1/2)", ALL), ("a^.5", "a^(1/2)", ALL), ("a^1/2", "a/2", ALL), ("−2x", "-2*x", XY), ("a--b", "a + b", ALL),
+    ("2*-x", "-2*x", XY), ("- - x", "x", XY), ("½x'x", "x'*x/2", XY), ("⅓a", "a/3", ALL),
+    # products
+    ("2 A\\x", "inv(2*A)*x", ALL), ("A\\B\\x", "inv(inv(A)*B)*x", ALL), ("2 A:B", "tr((2*A)'*B)", AB), ("A:B C", "tr(A'*B)*C", AB),
+    ("A B:C", "tr((A*B)'*C)", AB), ("2(x+y)'", "2*(x + y)'", XY), ("1/a b", "b/a", ALL), ("a/(b c)", "a/(b*c)", ALL),
+    ("[x] ", "x", XY), ("[a,b;c,t]\\[a;b]", "inv([a, b; c, t])*[a; b]", ALL),
+    # bars
+    ("|A||B|", "det(A)*det(B)", AB), ("|a-|b||", "abs(a - abs(b))", ALL), ("|A||B||C|", "det(A)*det(B)*det(C)", AB),
+    ("|a ||x|| b|", "abs(a*norm2(x)*b)", ALL), ("|a - ||x|| |", "abs(a - norm2(x))", ALL), ("-|a|", "-abs(a)", ALL),
+    ("|x'x|", "abs(x'*x)", XY), ("a|b|", "a*abs(b)", ALL), ("|‖x‖|", "abs(norm2(x))", XY), ("|a||b|", "abs(a)*abs(b)", ALL),
+    # functions without brackets
+    ("2 sin t cos t", "2*sin(t)*cos(t)", ALL), ("2 tr A", "2*tr(A)", AB), ("½ ln det A", "logdet(A)/2", AB), ("tr A - B", "tr(A) - B", AB),
+    ("2 (tr A) B", "2*tr(A)*B", AB), ("x ln a", "log(a)*x", ALL), ("a/ln b", "a/log(b)", ALL), ("tr A^2", "tr(A^2)", AB), ("tr A^-1", "tr(inv(A))", AB),
+    ("gamma x", "γ*x", XY),
+    # sizes as numbers, and numbers as sizes
+    ("ones(len(x))'x", "ones(n)'*x", XY), ("eye(rows(X)) + A", "I + A", AB), ("X - ones(rows(X), cols(X))", "X - 1", MN),
+    ("sum(i=1:len(x), x[i])", "sum(i=1:n, x[i])", XY), ("sum(i=1:rows(X), X[i,1])", "sum(i=1:m, X[i,1])", MN),
+    ("zeros(len(x) + 1)", "zeros(n + 1)", XY), ("len(x)*x", "n*x", XY), ("rows(X)*cols(X)", "m*n", MN), ("tr(X'X)/rows(X)", "tr(X'*X)/m", MN),
+    ("n'x", "n*x", XY), ("1/len(x)*sum(x)", "sum(x)/n", XY),
+    ("sum(i = 1 : n, x[i])", "sum(i=1:n, x[i])", XY), ("sum(i=1:n-1, x[i])", "sum(i=1:(n - 1), x[i])", XY),
+    ("sum(i=2-1:n, x[i])", "sum(i=1:n, x[i])", XY), ("sum(i=1:2*n, a)", "sum(i=1:2 n, a)", ALL),
+    # functions declared
+    ("f(x)", "x.^2/2", f"f(s) = s^2/2; {XY}"), ("f(x+y)", "(x + y).^2.*exp(-(x + y))", f"f(t) = t^2*exp(-t); {XY}"),
+    ("f(x)", "max(x, 0)", f"f(t) = max(t, 0); {XY}"), ("f(x)", "abs(x)", f"f(t) = |t|; {XY}"), ("f(x)", "x + π", f"f(t) = t + pi; {XY}"),
+    ("f(x)", "2*ones(n)", f"f(t) = 2; {XY}"), ("f(x)", "gamma(x)", f"f(t) = gamma(t); {XY}"), ("f(X)", "sqrt(X)", f"f(t) = √t; {MN}"),
+    ("σ(x)", "sigmoid(x)", f"σ(t) = sigmoid(t); {XY}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, same, let", MORE_SAME)
+def test_more_of_the_same(text: str, same: str, let: str) -> None:
+    assert node(text, let) is node(same, let)
+
+
+MORE_SHAPES: list[tuple[str, str, str]] = [
+    ("u(x)'u(x)", "u: vector(m) of vector(n)", "scalar"), ("u(x)'", "u: vector(m) of vector(n)", "row(m)"),
+    ("g(2 X) + 1", "g: scalar of matrix(m, n)", "scalar"), ("U(X)*y", "U: matrix(p, q) of matrix(m, n)", "vector(p)"),
+    ("u(u(x))", "u: vector(n) of vector(n)", "vector(n)"), ("r(x)", "r: row(m) of vector(n)", "row(m)"),
+    ("u(A*x)", "u: vector(m) of vector(n); A: matrix(n, p)", "vector(m)"), ("u(X[:,1])", "u: vector(m) of vector(n)", "vector(m)"),
+    ("f(f(x))", "f: elementwise", "vector(n)"), ("f'(x)'f(x)", "f: elementwise", "scalar"), ("f''(A x)", "f: elementwise", "vector(m)"),
+    ("f(x)'", "f: elementwise", "row(n)"), ("f(X)", "f: elementwise", "matrix(m, n)"), ("f(x')", "f: elementwise", "row(n)"),
+    ("f(a)", "f: elementwise", "scalar"), ("f(1)", "f: elementwise", "scalar"),
+    ("Q'Q x", "Q: orthogonal(n)", "vector(n)"), ("K x", "K: skew", "vector(n)"), ("L U x", "L: lower; U: upper", "vector(n)"),
+    ("D*X", "D: diagonal; X: matrix(m, n)", "matrix(m, n)"), ("J x", "J: identity", "vector(n)"), ("w.^a", "w: positive(n)", "vector(n)"),
+    ("r x", "r: row", "scalar"), ("x r", "r: row(m)", "matrix(n, m)"), ("[r; x']", "r: row(3)", "matrix(2, 3)"),
+    ("e_i'x", "", "scalar"), ("X e_j", "", "vector(m)"), ("e_1'X e_2", "", "scalar"), ("e_i e_j' + X", "", "matrix(m, n)"),
+    ("sum(i=1:n, e_i'x)", "x: vector(n)", "scalar"), ("sum(i=1:n, e_i e_i')", "", "matrix(n, n)"), ("sum(i=1:3, e_i)", "", "vector(3)"),
+    ("sum(i=1:3, A^i)", "", "matrix(n, n)"), ("sum(k=0:3, A^k/gamma(k+1))", "", "matrix(n, n)"), ("sum(j=1:n, A[:,j])", "", "vector(m)"),
+    ("sum(i=1:n, A[i,:])", "", "row(m)"), ("sum(i=1:n, sum(j=i:n, X[i,j]))", "", "scalar"), ("x[n]", "x: vector(n)", "scalar"),
+    ("kron(I, W)*x", "W: matrix(2, 2); x: vector(6)", "vector(6)"), ("kron(W, I)*x", "W: matrix(2, 3); x: vector(6)", "vector(4)"),
+    ("ones'A*ones", "", "scalar"), ("ones*ones'", "", "matrix(n, m)"), ("X - ones*mean(X, 1)", "", "matrix(m, n)"),
+    ("X - mean(X, 2)*ones'", "", "matrix(m, n)"), ("x./sum(x)", "", "vector(n)"), ("X./sum(X)", "", "matrix(m, n)"),
+    ("[x^2; x^3]", "", "vector(2)"), ("[[a,b];[c,d]]", "", "matrix(2, 2)"), ("[A, x; x', a]", "", "matrix(n + 1, n + 1)"),
+    ("colsum(X)*x", "", "scalar"), ("rowsum(X)'x", "", "scalar"), ("vech(X)", "", "vector((n*n + n)/2)"), ("cross(x, y)'z", "", "scalar"),
+    ("softmax(A x)", "", "vector(m)"), ("cumsum(X, 2)", "", "matrix(m, n)"), ("logsumexp(X, 2)", "", "vector(m)"), ("prod(X, 1)", "", "row(n)"),
+    ("diag(A B)", "", "vector(m)"), ("diag(x)*X", "", "matrix(m, n)"), ("pinv(X)*x", "", "vector(n)"), ("polygamma(2, X)", "", "matrix(m, n)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, let, shape", MORE_SHAPES)
+def test_more_shapes(text: str, let: str, shape: str) -> None:
+    typed = parsed(text, let)
+    assert str(typed.expr.shape) == shape
+    declared = "; ".join(
+        f"{n}: {v.shape}" for n, v in typed.variables.items() if n in typed.assumed
+    )
+    for style in ("matgrad", "ascii", "unicode"):
+        assert (
+            node(render(typed.expr, style), "; ".join(p for p in (let, declared) if p))
+            is typed.expr
+        )
+
+
+# Text, declarations, the message, what is underlined, a part of the help.
+MORE_ERRORS: list[tuple[str, str, str, list[str], str]] = [
+    ("[1 2]", "", "a number stands behind a factor", ["1 2"], "or `[1, 2]` for two entries"),
+    ("x 2", "", "a number stands behind a factor", ["x 2"], "write `x*2`"),
+    ("x [1]", "", "a blank stands between `x` and `[1]`", ["x [1]"], "write `x[1]` for an entry, or `x*1`"),
+    ("X^T2", "", "a number stands behind a factor", ["X^T2"], "write `X^T*2`"),
+    ("x[1:2]", "", "a range stands in a sum only", ["1:2"], "as in `[x[1]; x[2]]`"),
+    ("x[end]", "", "an index is a whole number from 1, or a name", ["end"], "`x[n]` with `--let 'x: vector(n)'`"),
+    ("1:5", "", "a range stands in a sum only", ["1:5"], "write `sum(i=1:n, x[i]^2)`"),
+    ("sum(x[i], i=1:n)", "", "the range of a sum comes first", ["i=1:n"], "write `sum(i=1:n, x[i])`"),
+    ("2 tr A B", "", "it is not clear where the argument of `tr` ends", ["tr A B"], "`tr(A B)` or `tr(A)*B`"),
+    ("tr A .* B", "", "it is not clear where the argument of `tr` ends", ["tr A .* B"], "`tr(A.*B)` or `tr(A).*B`"),
+    ("tr A\\b", "", "it is not clear where the argument of `tr` ends", ["tr A\\b"], "`tr(A\\b)` or `tr(A)\\b`"),
+    ("tr A:B", "", "it is not clear where the argument of `tr` ends", ["tr A:B"], "`tr(A:B)` or `tr(A):B`"),
+    ("2 ln det X Y", "", "it is not clear where the argument of `det` ends", ["det X Y"], "`ln det(X Y)` or `(ln det(X))*Y`"),
+    ("A\\b'", "", "a matrix and a row vector cannot be multiplied in this order", ["A", "b'"], "did you mean `A\\b`?"),
+    ("eye(a)", "a: scalar", "`a` is not an integer", ["a"], "declare it: `--let 'a: integer'`"),
+    ("ones(tr(X))", "", "a size is a positive whole number or a name", ["tr(X)"], ""),
+    ("kron(I, W)", "", "nothing here says how large `I` is", ["I"], "write `eye(n)`"),
+    ("[x; ones]", "", "nothing here says how large `ones` is", ["ones"], "declare `ones` or what it meets"),
+    ("kron(I, W)*x", "W: matrix(2, 2); x: vector(7)", "the sizes do not agree in a product", ["kron(I, W)", "x"], "has 7 rows"),
+    ("softmax(x, 1)", "", "only a matrix has directions, and this is a vector", ["x"], "write `softmax(x)`"),
+    ("mean(a, 1)", "", "only a matrix has directions, and this is a scalar", ["a"], "write `mean(a)`"),
+    ("mean(X, 3)", "", "a direction is 1 or 2", ["3"], "write `mean(X, 1)`"),
+    ("sum(X, 1)", "", "`sum` takes 1 argument, not 2", ["sum(X, 1)"], "`colsum(X)` down the columns or `rowsum(X)`"),
+    ("polygamma(x)", "", "`polygamma` takes 2 arguments, not 1", ["polygamma(x)"], "write `polygamma(k, x)`"),
+    ("u(x)", "u: vector(m) of matrix(m, n)", "`u` is a function of a matrix(m, n)", ["x"], "`x` is a vector"),
+    ("u'(x)", "u: vector(m) of vector(n)", "`u` is a function of a whole value, and has no name for its derivative", ["u'(x)"], "for its transpose"),
+    ("u(x) + u(y)", "u: vector of vector; x: vector(2); y: vector(3)", "`u` is a function of a vector(2)", ["y"], "`y` is a vector(3)"),
+    ("f(x, y)", "f: elementwise", "`f` takes 1 argument, not 2", ["f(x, y)"], ""),
+    ("Σ(x)", "", "`Σ` is not a function", ["Σ"], "for the sum of all entries write `sum(...)`"),
+    ("A:B", "A: matrix(2, 3); B: matrix(4, 5)", "`:` is the Frobenius product of two matrices of one shape", ["A", "B"], "`A` is a matrix(2, 3)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, let, message, marked, help", MORE_ERRORS)
+def test_more_errors(text: str, let: str, message: str, marked: list[str], help: str) -> None:
+    problem = failure(MatgradError, text, let)
+    assert (problem.message, underlined(problem, text)) == (message, marked)
+    assert help in problem.help
+
+
+@pytest.mark.parametrize(
+    "let, message, help",
+    [
+        ("X: array", "`array` is not a kind of value", "the kinds are scalar"),
+        ("k: whole", "`whole` is not a kind of value", "the kinds are scalar"),
+        ("g: scalar of index", "`index` is not a kind of value", "the kinds are scalar"),
+        ("x: vec(n)", "`vec` is not a kind of value", "did you mean `vector`?"),
+        ("X: mat(m, n)", "`mat` is not a kind of value", "did you mean `matrix`?"),
+        ("S: sym(n)", "`sym` is not a kind of value", "did you mean `symmetric`?"),
+        ("f: elementwise(n)", "`elementwise` takes no size", "write `f: elementwise`"),
+        ("k: integer(n)", "`integer` takes no size", "write `k: integer`"),
+        ("x: vector(n); n: scalar", "`n` is a size in `x: vector(n)`", "or write `n: integer`"),
+        ("x: vector(x)", "`x` is a size in `x: vector(x)`", ""),
+        ("x: vector(-1)", "a size is a positive whole number or a name", ""),
+        ("x: vector(0.5)", "a size is a positive whole number or a name", ""),
+        ("x: vector(1 - 2)", "a size is a positive whole number or a name", ""),
+    ],
+)
+def test_declarations_that_are_wrong(let: str, message: str, help: str) -> None:
+    problem = failure(MatgradError, "1", let)
+    assert problem.message == message
+    assert help in problem.help
+
+
+def test_declarations_with_blanks() -> None:
+    assert declare(" X : matrix ( m , n ) ").shape == declare("X: matrix(m, n)").shape
+    assert declare("u: vector (m) of vector (n)").argument == ex.vector_shape("n")
+    assert declare("x: vector(n - 1)").shape.rows == declare("x: vector(n-1)").shape.rows
+
+
+# --- notes and repairs ------------------------------------------------------------------------------------------------
+
+
+def test_declarations_that_are_not_used() -> None:
+    import matgrad
+
+    def notes(let: list[str], background: str = "") -> list[str]:
+        return matgrad.diff(
+            "x_1'*A*x_1", "x_1", let=let, background=background or (), check=False
+        ).notes
+
+    assert notes(["A: matrix(n, n)"]) == []
+    assert notes(["B: matrix"]) == ["`B` is declared, and the expression has no `B`"]
+    assert notes(["x1: vector"]) == [
+        "`x1` is declared, and the expression has no `x1`; did you mean `x_1`?"
+    ]
+    assert notes(["a: matrix"])[0].endswith("did you mean `A`?")
+    assert notes(["n: integer", "x_1: vector(n)"]) == []
+    assert notes(["f: elementwise"]) == ["`f` is declared, and the expression has no `f`"]
+    assert notes([], "B: matrix") == []
+    assert matgrad.diff("sum(f'(x))", let="f: elementwise", check=False).notes == []
+
+
+def test_e_is_a_name() -> None:
+    note = "`e` is read as a variable; the exponential function is `exp(...)`"
+    assert parsed("e^-t").notes == (note,)
+    assert parsed("e^-t", "e: scalar").notes == ()
+    assert parsed("e*t").notes == ()
+
+
+@pytest.mark.parametrize(
+    "text, message, marked, help",
+    [
+        (r"\sigma(W x)", "`σ` is not a function", [r"\sigma"],
+         "if it is `sigmoid`, declare `--let 'σ(t) = sigmoid(t)'`; for a product write `\\sigma \\cdot (W x)`;"
+         " for an unknown function declare it: `--let 'σ: elementwise'`"),
+        ("a(x+y)", "`a` is not a function", ["a"],
+         "for a product write `a*(x+y)`; for an unknown function declare it: `--let 'a: elementwise'`"),
+        ("tr2(X)", "there is no function `tr2`", ["tr2"], "did you mean `tr(X)^2` or `tr(X^2)`?"),
+        ("tr2(X+A)", "there is no function `tr2`", ["tr2"], "did you mean `tr(X+A)^2` or `tr((X+A)^2)`?"),
+        ("log3(x)", "there is no function `log3`", ["log3"], "did you mean `log`?"),
+        ("tr(I + 1)", "nothing here says how large `I` is", ["I"],
+         "write `eye(n)`; a number beside it does not say"),
+    ],
+)  # fmt: skip
+def test_repairs(text: str, message: str, marked: list[str], help: str) -> None:
+    problem = failure(MatgradError, text)
+    assert (problem.message, underlined(problem, text), problem.help) == (message, marked, help)
+
+
+@pytest.mark.parametrize(
+    "text, let, assumed",
+    [
+        ("eigmax(X)", "", ["symmetric"]),
+        ("eigmin(A B)", "", ["symmetric"]),
+        ("eigmax(A + A')", "", []),
+        ("eigmax(X'X)", "", []),
+        ("eigmax(S)", "S: symmetric", []),
+        ("eigmin(P)", "P: spd", []),
+        ("chol(P)", "P: spd", []),
+        ("sum(chol(X))", "", ["spd"]),
+        ("sum(chol(S))", "S: symmetric", ["spd"]),
+        ("det(X)", "", []),
+    ],
+)
+def test_what_functions_take_for_granted(text: str, let: str, assumed: list[str]) -> None:
+    assert [word for word, _ in taken_for_granted(node(text, let))] == assumed
+
+
+@pytest.mark.parametrize(
+    "latex, name",
+    [
+        (r"\Sigma", "Σ"), ("x_{0}", "x_0"), ("x_0", "x_0"), ("$x_0$", "x_0"), (r"\mathbf{x}", "x"),
+        (r"\hat{\beta}", "β_hat"), (r"\hat\beta_1", "β_hat1"), ("alpha", "α"), (r" \alpha ", "α"),
+        (r"\mathbf W", "W"), (r"W_{\text{in}}", "W_in"),
+    ],
+)  # fmt: skip
+def test_names_in_options(latex: str, name: str) -> None:
+    assert read_name(latex) == name
+    assert declare(f"{latex}: matrix(2, 2)").name == name
+
+
+def test_declarations_in_latex() -> None:
+    sigma = r"\sigma(\tau) = \frac{1}{1 + \exp(-\tau)}"
+    assert node("σ(x)", sigma) is node("1./(1 + exp(-x))")
+    assert declare(r"\sigma: elementwise").role == "elementwise"
+    assert declare(r"\Sigma: spd(n)").properties[0] == "spd"
 
 
 # --- the function table -----------------------------------------------------------------------------------------------
@@ -859,6 +1270,7 @@ def test_functions_of_other_kinds(text: str, expected: str) -> None:
         ("x: vector(2*n + 1)", "vector(2*n + 1)", ""),
         ("r: row(n)", "row(n)", ""),
         ("c: scalar", "scalar", ""),
+        ("k: integer", "scalar", "integer"),
         ("s: positive", "scalar", "nonzero positive"),
         ("w: positive(n)", "vector(n)", "positive"),
         ("S: symmetric(n)", "matrix(n, n)", "symmetric"),
@@ -904,7 +1316,8 @@ def test_sizes_may_be_left_out(kind: str) -> None:
         ("x: vector(m, n)", "`vector` takes one size, not 2", "write `vector(n)`"),
         ("X: matrix(n)", "`matrix` takes 2 sizes, not 1", "write `matrix(m, n)`"),
         ("S: spd(m, n)", "`spd` takes one size, not 2", "write `spd(n)`"),
-        ("c: scalar(n)", "`scalar` takes 0 sizes, not 1", ""),
+        ("c: scalar(n)", "`scalar` takes no size",
+         "write `c: scalar`, or `c: vector(n)` for several numbers"),
         ("x: vectr(n)", "`vectr` is not a kind of value", "did you mean `vector`?"),
         ("x: vector(0)", "a size is a positive whole number or a name",
          "write, for example, `vector(3)` or `matrix(m, n)`"),

@@ -19,21 +19,21 @@ from matgrad.errors import InternalError
 from matgrad.functions import TABLE
 from matgrad.shapes import read
 
-SIZES = {"m": 3, "n": 4, "#i": 2, "#j": 3}
+SIZES = {"m": 3, "n": 4, "#i": 2, "#j": 3, "q": 3}
 LET = declarations(
     [
         "a: scalar", "b: scalar", "x: vector(n)", "y: vector(n)", "z: vector(m)", "u: vector(3)",
         "v: vector(3)", "r: row(n)", "s: row(m)", "A: matrix(n, n)", "B: matrix(n, n)",
         "P: spd(n)", "X: matrix(m, n)", "Y: matrix(m, n)", "C: matrix(n, 1)", "R: matrix(1, n)",
         "k: vector(1)", "h: row(1)", "f: elementwise", "g: vector(m) of vector(n)",
-        "H: matrix(m, m) of matrix(n, n)",
+        "H: matrix(m, m) of matrix(n, n)", "q: integer",
     ]
 )  # fmt: skip
 
 _rng = np.random.default_rng(7)
 _spd = _rng.normal(size=(4, 4))
 VALUES: dict[str, Any] = {
-    "a": 0.7, "b": 1.3,
+    "a": 0.7, "b": 1.3, "q": 3.0,
     "x": _rng.uniform(0.2, 0.8, 4), "y": _rng.uniform(0.2, 0.8, 4), "z": _rng.normal(size=3),
     "u": _rng.normal(size=3), "v": _rng.normal(size=3),
     "r": _rng.normal(size=4), "s": _rng.normal(size=3),
@@ -122,6 +122,17 @@ def test_products(text: str, code: str) -> None:
         ("ones(2*n + 1)", "np.ones(9)"), ("X + matrix(a)", "X + a"), ("x + vector(b)", "x + b"),
         ("len(x)", "4"), ("rows(X)", "3"), ("cols(X)", "4"), ("sum(x)/n", "x.mean()"),
         ("m*n", "12"),
+        # whole numbers
+        ("A^q", "A@A@A"), ("A^-q", "np.linalg.inv(A@A@A)"), ("A^(q - 1)", "A@A"), ("A^(2 q)", "np.linalg.matrix_power(A, 6)"),
+        ("A^(1 - q)", "np.linalg.inv(A@A)"), ("A^n", "np.linalg.matrix_power(A, 4)"), ("a*q", "3*a"), ("A.^q", "A**3"),
+        ("sum(i=1:q, A^i)", "A + A@A + A@A@A"), ("sum(i=0:q-1, A^i)", "np.eye(4) + A + A@A"),
+        ("sum(i=0:q-1, A^i*B*A^(q-1-i))", "B@A@A + A@B@A + A@A@B"), ("sum(i=-1:1, a^i)", "1/a + 1 + a"),
+        ("sum(i=4:q, x)", "0*x"), ("sum(i=4:q, X)", "0*X"), ("sum(i=4:q, a)", "0"), ("sum(i=q:q+1, x')", "2*x.T"),
+        ("sum(i=1:n, sum(j=1:i, x[j]))", "(x[:, 0]*np.array([4, 3, 2, 1])).sum()"),
+        ("sum(i=1:n, sum(j=i:n, x[j]))", "(x[:, 0]*np.array([1, 2, 3, 4])).sum()"),
+        ("sum(i=1:n, i*e_i'*x)", "(x[:, 0]*np.array([1, 2, 3, 4])).sum()"), ("x[n]", "x[3]"), ("e_n'*x", "x[3]"),
+        ("X[m,n]", "X[2, 3]"), ("X + ones", "X + 1"), ("ones - r", "1 - r"), ("zeros.*X", "0*X"),
+        ("ones(len(x) + 1)", "np.ones(5)"), ("sum(i=1:len(x)-1, x[i])", "x[:3].sum()"), ("zeros(n - 1)", "np.zeros(3)"),
         # entries
         ("x[2]", "x[1]"), ("r[3]", "r[0, 2]"), ("X[2,3]", "X[1, 2]"), ("X[:,4]", "X[:, 3]"),
         ("X[3,:]", "X[2, :]"), ("x[i]", "x[1]"), ("X[i,j]", "X[1, 2]"), ("X[:,j]", "X[:, 2]"),

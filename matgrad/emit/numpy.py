@@ -69,10 +69,9 @@ class Program:
         inner._counter = self._counter
         inner._indices = {**self._indices, index: f"i{next(self._counter)}"}
         summand = inner.add(e.args[0])
-        self.lines.append(f"{name} = 0.0")
-        self.lines.append(
-            f"for {inner._indices[index]} in range({_size(first)}, {_size(last)} + 1):"
-        )
+        self.lines.append(f"{name} = {_filled('zeros', e, self._indices)}")
+        start, stop = (_size(d, self._indices) for d in (first, last))
+        self.lines.append(f"for {inner._indices[index]} in range({start}, {stop} + 1):")
         self.lines.extend("    " + line for line in inner.lines)
         self.lines.append(f"    {name} = {name} + {summand}")
 
@@ -94,12 +93,21 @@ def _needed(root: Expr, known: Mapping[Expr, str]) -> list[Expr]:
     return order
 
 
-def _size(dim: Dim) -> str:
-    """A dimension as code over a dictionary `sizes`."""
+def _size(dim: Dim, indices: Mapping[str, str]) -> str:
+    """A dimension as code over a dictionary `sizes`, and over the indices of the loops around it."""
     import re
 
     text = dim_text(dim).replace("/", "//")
-    return re.sub(r"[^\W\d]\w*", lambda m: f"sizes[{m.group()!r}]", text)
+    return re.sub(r"[^\W\d]\w*", lambda m: indices.get(m.group()) or f"sizes[{m.group()!r}]", text)
+
+
+def _filled(function: str, e: Expr, indices: Mapping[str, str]) -> str:
+    """An array of ones or zeros of e's shape."""
+    rows, cols = _size(e.shape.rows, indices), _size(e.shape.cols, indices)
+    if e.is_scalar:
+        return {"zeros": "0.0", "ones": "1.0"}[function]
+    shape = {ex.VECTOR: rows, ex.ROW: cols}.get(e.shape.kind, f"({rows}, {cols})")
+    return f"np.{function}({shape})"
 
 
 def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
@@ -129,7 +137,7 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
         return f"functions[{e.data[1]!r}]({args[0]}, {e.data[2]})"
     if e.op == "map":
         _, name, marks = e.data
-        shape = f"({_size(e.shape.rows)}, {_size(e.shape.cols)})"
+        shape = f"({_size(e.shape.rows, indices)}, {_size(e.shape.cols, indices)})"
         flat = {ex.SCALAR: "[0, 0]", ex.MATRIX: ""}.get(e.shape.kind, ".reshape(-1)")
         order = f", {len(marks)}" if marks else ""
         return f"functions[{name!r}]({args[0]}, {shape}{order}){flat}"
@@ -138,16 +146,17 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     if e.op == "kron":
         return _kronecker(e, args)
     if e.op == "matpow":
-        return TABLE["matpow"].numpy.format(X=args[0], k=int(e.args[1].data))
+        return TABLE["matpow"].numpy.format(X=args[0], k=f"int({args[1]})")
     names = [name for name, _ in signature(e.op).parameters]
-    sizes = {name: _size(dim) for name, dim in size_values(e).items()}
+    sizes = {name: _size(dim, indices) for name, dim in size_values(e).items()}
     return TABLE[e.op].numpy.format(**dict(zip(names, args, strict=True)), **sizes)
 
 
 def _index(i: int | str, indices: Mapping[str, str]) -> str:
     if isinstance(i, int):
         return str(i - 1)
-    return f"{indices[i]} - 1" if i in indices else f"sizes[{'#' + i!r}] - 1"
+    # The name of a size means the last entry; any other name is an entry that is chosen at random.
+    return f"{indices[i]} - 1" if i in indices else f"sizes.get({'#' + i!r}, sizes.get({i!r})) - 1"
 
 
 _CODE = {constant.op: constant.numpy for constant in CONSTANTS.values()}
@@ -157,16 +166,18 @@ def _constant(e: Expr, indices: Mapping[str, str]) -> str:
     if e.op == "pi":
         return "np.pi"
     if e.op == "size":
-        return f"float({_size(e.data[1])})"
+        return f"float({_size(e.data[1], indices)})"
     if e.op == "index":
         name = e.data[1]
         return f"float({indices[name]})" if name in indices else f"float(sizes[{'#' + name!r}])"
-    rows, cols = _size(e.shape.rows), _size(e.shape.cols)
+    rows = _size(e.shape.rows, indices)
     if e.op == "basis":
         return f"np.eye({rows})[{_index(e.data[1], indices)}]"
-    shape = {ex.VECTOR: rows, ex.ROW: cols}.get(e.shape.kind, f"({rows}, {cols})")
-    sizes = dict(zip("mn" if len(e.data) > 2 else "n", map(_size, e.data[1:]), strict=False))
-    return _CODE[e.op].format(**{"n": rows, "shape": shape, **sizes})
+    if e.op in ("ones", "zeros"):
+        return _filled(e.op, e, indices)
+    sizes = [_size(d, indices) for d in e.data[1:]]
+    names = dict(zip("mn" if len(sizes) > 1 else "n", sizes, strict=False))
+    return _CODE[e.op].format(**{"n": rows, **names})
 
 
 def _product(e: Expr, args: list[str]) -> str:

@@ -145,7 +145,10 @@ def where_text(d: Derivation, style: str) -> str:
     element = {"unicode": " ∈ ", "latex": " \\in "}.get(style, " in ")
     parts = []
     for name, variable in d.typed.variables.items():
-        text = name_text(name, style) + element + space_text(variable.shape, style)
+        integer = {"unicode": "ℤ", "latex": "\\mathbb{Z}"}.get(style, "Z")
+        whole = "integer" in variable.data[1]
+        space = integer if whole else space_text(variable.shape, style)
+        text = name_text(name, style) + element + space
         word = _property_word(variable)
         parts.append(f"{text} {word}" if word and style != "latex" else text)
     for name in d.typed.functions:

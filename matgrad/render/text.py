@@ -114,7 +114,8 @@ def _node(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         if style == "latex":
             inside = inside if level > NEGATIVE else _bracket(inside, style)
             return f"\\sum_{{{name}={first}}}^{{{last}}} {inside}", PRODUCT
-        return f"sum({name}={first}:{last}, {inside})", ATOM
+        span = f"{first}:{last}".replace(" ", "")  # `0:k-1`
+        return f"sum({name}={span}, {inside})", ATOM
     if kind == ex.DIFF:
         inner = e.args[0]
         mark = "\\mathrm{d}" if style == "latex" else "d"
@@ -274,30 +275,26 @@ def _fraction(
 
 
 def _power_text(
-    base: str, exponent: Expr, pieces: Pieces, style: str, dot: str = ""
+    base: str, exponent: Expr, pieces: Pieces, style: str, dot: str = "", sign: str = ""
 ) -> tuple[str, int]:
-    """base ^ exponent; `dot` makes it entry by entry."""
-    value = ex.integer(exponent)
-    if style == "latex":
-        text = (
-            str(value)
-            if value is not None
-            else pieces[exponent][0]
-            if exponent in pieces
-            else _number(exponent.data, style)[0]
-        )
-        circle = "\\circ " if dot else ""
-        return f"{base}^{{{circle}{text}}}", POSTFIX
-    if value is not None:
-        if style == "unicode" and not dot:
-            return base + str(value).translate(_SUPER), POSTFIX
-        return f"{base}{dot}^{value}", POSTFIX
+    """base ^ exponent; `dot` makes it entry by entry. A `sign` of `-` stands in front of the exponent."""
     if exponent.kind == ex.NUM:
-        text = f"({_number(exponent.data, style)[0]})"
+        value = -exponent.data if sign else exponent.data
+        text = _number(value, style)[0]
+        if style == "unicode" and not dot and value.denominator == 1:
+            return base + text.translate(_SUPER), POSTFIX
+        if style != "latex" and value.denominator != 1:
+            text = f"({text})"
+    elif style == "latex":
+        text = sign + (_at(exponent, PRODUCT, pieces, style) if sign else pieces[exponent][0])
     else:
         text = _at(exponent, ATOM, pieces, style)
         if text.startswith(("T", "⊤")):  # `^T` is a transpose, whatever follows
             text = f"({text})"
+        text = sign + text
+    if style == "latex":
+        circle = "\\circ " if dot else ""
+        return f"{base}^{{{circle}{text}}}", POSTFIX
     return f"{base}{dot}^{text}", POSTFIX
 
 
@@ -313,7 +310,7 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
     if op == "inv":
         if args[0].kind == ex.CALL and args[0].op == "matpow":
             base = _at(args[0].args[0], INDEXED, pieces, style)
-            return _power_text(base, ex.num(-args[0].args[1].data), pieces, style)
+            return _power_text(base, args[0].args[1], pieces, style, sign="-")
         return _power_text(_at(args[0], INDEXED, pieces, style), ex.num(-1), pieces, style)
     if op == "transpose":
         inner = args[0]
