@@ -101,9 +101,6 @@ def choose_sizes(
     sizes = {}
     for i, name in enumerate(names):
         sizes[name] = max(pattern[i % len(pattern)], least.get(name, 1))
-    for v in ex.variables(*roots):
-        if "integer" in v.data[1]:
-            sizes[v.data[0]] = int(rng.integers(2, 6))
     # An array of size n - 1 has an entry too.
     for dim in {d for e in ex.postorder(*roots) for d in e.shape[1:] if isinstance(d, Poly)}:
         while dim_value(dim, sizes) < 1 and max(sizes.values()) < 100:
@@ -140,8 +137,6 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
     m, n = dim_value(variable.shape.rows, sizes), dim_value(variable.shape.cols, sizes)
     properties = variable.data[1]
     kind = variable.shape.kind
-    if "integer" in properties:
-        return np.float64(sizes[variable.data[0]])
     if kind != ex.MATRIX:
         count = max(m, n)
         value = rng.normal(size=count) * 0.8

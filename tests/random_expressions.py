@@ -527,7 +527,7 @@ def _made(compose: Composer, shape: Shape, budget: int) -> Expr:
     for _ in range(20):
         try:
             return compose.make(shape, budget)
-        except MatgradError:
+        except MatgradError:  # noqa: PERF203
             continue
     return compose.make(shape, 0)
 
