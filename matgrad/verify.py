@@ -62,6 +62,7 @@ def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
     least: dict[str, int] = {}
     ranges: dict[str, list[Dim]] = {}
     bound = {e.data[0]: e.data[2] for e in ex.postorder(*roots) if e.kind == ex.SUM}
+    free = ex.free_indices(*roots)
     for e in ex.postorder(*roots):
         places: list[tuple[int | str | None, Dim]] = []
         if e.kind == ex.INDEX:
@@ -75,14 +76,14 @@ def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
         elif e.kind == ex.CONST and e.op == "basis":
             places = [(e.data[1], e.shape.rows)]
         for at, dim in places:
+            if at in free:
+                ranges.setdefault(str(at), []).append(dim)
             if at in bound:
                 at = bound[at]  # an index of summation goes up to its last value
                 if not isinstance(at, int):
                     continue
             if isinstance(at, int) and isinstance(dim, str):
                 least[dim] = max(least.get(dim, 1), at)
-            elif isinstance(at, str):
-                ranges.setdefault(at, []).append(dim)
     return least, ranges
 
 
