@@ -6,7 +6,12 @@ The file to read first.
 from __future__ import annotations
 
 from matgrad import expr as ex
-from matgrad.differential import expand, expand_by_definition, write_definitions
+from matgrad.differential import (
+    expand,
+    expand_by_definition,
+    function_name,
+    write_definitions,
+)
 from matgrad.errors import (
     CheckFailed,
     LimitProblem,
@@ -16,12 +21,21 @@ from matgrad.errors import (
     UsageError,
 )
 from matgrad.expr import Expr
+from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.properties import taken_for_granted
-from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
+from matgrad.rewrite import (
+    Recorder,
+    Replay,
+    check_step,
+    dependence,
+    lines,
+    split_term,
+    without_definitions,
+)
 from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
 from matgrad.simplify import simplify, simplify_sum
-from matgrad.steps import DERIVATIVE, Check, Line, Step
-from matgrad.structure import STRUCTURED, restricted, structure
+from matgrad.steps import DERIVATIVE, DIFFERENTIAL, Check, Line, Step
+from matgrad.structure import STRUCTURED, convention_notes, restricted, structure
 from matgrad.trace_form import (
     LAYOUTS,
     collect,
@@ -79,6 +93,7 @@ class Derivation:
             _supported(v, self.order, options)
         self.final = self._differential()  # the trace form of dy
         self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
+        self.notes += convention_notes(wrt, options.structured) + self._nonsmooth_notes()
 
     @property
     def layout(self) -> str:
@@ -203,6 +218,17 @@ class Derivation:
         if not recorder.depends(total) and not ex.is_zero(total):
             total = recorder.run("zero", total, total)
         return restricted(total, recorder, self.options.structured)
+
+    def _nonsmooth_notes(self) -> list[str]:
+        """Where the expression is not differentiable, and what is taken there."""
+        moving = dependence(DIFFERENTIAL, self.variables)
+        found: dict[str, None] = {}
+        for node in ex.postorder(without_definitions(self.expression)):
+            if node.kind == ex.CALL and node.op in FUNCTIONS and moving(node):
+                function = FUNCTIONS[node.op]
+                if function.nonsmooth and not function.assumes:
+                    found[f"{function_name(node)} is {function.nonsmooth}"] = None
+        return list(found)
 
     def _final_of(self, v: Expr) -> Expr:
         """The term of the trace form that belongs to a variable; for a direction, dy with v for dX."""

@@ -187,10 +187,7 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
         if inner.op == "normF":
             return recorder.apply("squared-frobenius-norm", node, X=inner.args[0])
     if op == "matpow" and ex.integer(e.args[1]) is None:
-        raise Unsupported(
-            "matgrad has no differential of a power with a symbolic exponent yet",
-            help="write a number for the exponent, as in `X^3`",
-        )
+        return recorder.run("matrix-power", node, node)
     if op == "det" and recorder.adjugate:
         return recorder.apply("determinant-adjugate", node, X=e.args[0])
     if op not in FUNCTIONS or not FUNCTIONS[op].differential:

@@ -272,6 +272,22 @@ def index_names(e: Expr) -> frozenset[str]:
     return frozenset(names)
 
 
+def free_indices(*roots: Expr) -> frozenset[str]:
+    """The names of indices that no sum around them gives a range."""
+    free: dict[Expr, frozenset[str]] = {}
+    for node in postorder(*roots):
+        names = frozenset[str]().union(*(free[a] for a in node.args))
+        if node.kind == SUM:
+            names = names - {node.data[0]}
+        elif node.kind == INDEX:
+            names = names.union(i for i in node.data if isinstance(i, str))
+        elif node.kind == CONST and node.data[0] in ("basis", "index"):
+            if isinstance(node.data[1], str):
+                names = names | {node.data[1]}
+        free[node] = names
+    return frozenset[str]().union(*(free[r] for r in roots))
+
+
 def rename_index(e: Expr, old: str, new: str) -> Expr:
     """The expression with another name for an index."""
 

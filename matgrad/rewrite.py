@@ -23,7 +23,7 @@ from matgrad.definitions import (
     function_in,
     unknown_function,
 )
-from matgrad.dims import Dim, dim_add, dim_scale
+from matgrad.dims import Dim, dim_add, dim_atoms, dim_mul, dim_scale
 from matgrad.errors import InternalError, LimitProblem, MatgradError, Unsupported
 from matgrad.expr import Expr, Shape
 from matgrad.functions import TABLE as FUNCTIONS
@@ -450,6 +450,39 @@ def _index_sum_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.sum_over(name, first, last, ex.diff(e.args[0].args[0]))
 
 
+def _matrix_power(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """d(X^k) -> sum(r=0:k-1, X^r d(X) X^(k-1-r))."""
+    base, exponent = e.args[0].args
+    last = _as_size(ex.sub(exponent, ex.ONE))
+    taken = ex.index_names(e) | {str(a) for a in dim_atoms(last)}
+    name = next(n for n in "rsijpq" if n not in taken)
+    r = ex.index_value(name)
+    rest = ex.add(exponent, ex.num(-1), ex.neg(r))
+    return ex.sum_over(
+        name, 0, last, ex.mul(ex.power(base, r), ex.diff(base), ex.power(base, rest))
+    )
+
+
+def _as_size(e: Expr) -> Dim:
+    """The dimension that a whole-number expression of names of sizes and integers is."""
+    done: dict[Expr, Dim] = {}
+    for node in ex.postorder(e):
+        parts = [done[a] for a in node.args]
+        if node.kind == ex.NUM and node.data.denominator == 1:
+            done[node] = int(node.data)
+        elif node.kind == ex.CONST and node.op in ("size", "index"):
+            done[node] = node.data[1]
+        elif node.kind == ex.ADD:
+            done[node] = functools.reduce(dim_add, parts)
+        elif node.kind == ex.MUL:
+            done[node] = dim_scale(functools.reduce(dim_mul, parts), node.coefficient)
+        else:
+            raise Unsupported(
+                "an exponent of a matrix is made of integers with `+`, `-` and `*` here"
+            )
+    return done[e]
+
+
 def _index_sum_out(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """f(sum(i, X_i)) -> sum(i, f(X_i)), for the moving sum inside a term that is linear in it."""
     inner = next((n for n in reversed(ex.postorder(e)) if n.kind == ex.SUM and depends(n)), e)
@@ -809,6 +842,7 @@ PROCEDURES: dict[str, Procedure] = {
     "sum-sum": functools.partial(_distribute_over, "sum"),
     "blocks": _blocks,
     "linear-scalar": _linear_scalar,
+    "matrix-power": _matrix_power,
     "index-sum-rule": _index_sum_rule,
     "index-sum-out": _index_sum_out,
     "index-sum-factor": _index_sum_factor,

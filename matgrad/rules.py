@@ -879,6 +879,16 @@ _TRACE = (
         (),
     ),
     Rule(
+        "matrix-power",
+        "d(X^3) -> sum(r=0:2, X^r*d(X)*X^(2 - r))",
+        "X: matrix(n, n)",
+        "d(Pᵏ) = Σ Pʳ dP Pᵏ⁻¹⁻ʳ, r = 0, …, k - 1",
+        False,
+        "Matrix Cookbook (2012), eq. 90",
+        "differential",
+        ("d(X^3) = d(X)*X^2 + X*d(X)*X + X^2*d(X) | product rule, each factor once",),
+    ),
+    Rule(
         "index-sum-rule",
         "d(sum(i=1:3, i*x)) -> sum(i=1:3, d(i*x))",
         "x: vector(n)",

@@ -2230,7 +2230,8 @@ def _build_name(node: Syntax, scope: Scope) -> Expr:
         return ex.index_value(name)
     value = scope.values.get(name)
     if value is not None:
-        return value
+        # An integer is a number as sizes are: in exponents, bounds and sums it is one and the same.
+        return ex.size(name) if value.kind == ex.VAR and "integer" in value.data[1] else value
     if name == "π":
         return ex.PI
     if name in scope.sizes:
@@ -2477,9 +2478,7 @@ def _spoken(parsed: Parsed, definitions: Mapping[str, Inference]) -> set[str]:
     todo = [parsed]
     while todo:
         nodes = todo.pop().nodes
-        names = {
-            maps.split(str(n.value))[0] for n in nodes if n.kind in ("name", "call", "prefix")
-        }
+        names = {maps.split(str(n.value))[0] for n in nodes if n.kind in ("name", "call", "prefix")}
         todo.extend(definitions[n].parsed for n in names - spoken if n in definitions)
         spoken |= names
     return spoken

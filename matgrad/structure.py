@@ -25,6 +25,35 @@ def structure(variable: Expr) -> str:
     return next((kind for kind in _KINDS if kind in declared), "")
 
 
+def convention_notes(variables: tuple[Expr, ...], convention: str) -> list[str]:
+    """Which derivative the answer is, for each structured variable; and the other one, where they differ."""
+    notes = []
+    for v in variables:
+        kind, x = structure(v), v.data[0]
+        if kind in ("symmetric", "skew"):
+            sign = "+" if kind == "symmetric" else "-"
+            whole = f"(G {sign} Gᵀ)/2"
+            entries = "G + Gᵀ - I ∘ G" if kind == "symmetric" else "G - Gᵀ"
+            if convention == "cookbook":
+                notes.append(
+                    f"by the independent entries of the {kind} {x}, {entries} (cookbook convention);"
+                    f" the gradient among {kind} matrices is {whole}, G being that by free entries"
+                )
+            else:
+                notes.append(
+                    f"the gradient among {kind} matrices, {whole} (subspace convention);"
+                    f" `--structured cookbook` gives {entries}, G being that by free entries"
+                )
+        elif kind == "orthogonal":
+            notes.append(
+                f"the Riemannian gradient on the Stiefel manifold, (G - {x} Gᵀ {x})/2, G being that by free entries"
+            )
+        elif kind:
+            word = {"lower": "lower triangular", "upper": "upper triangular"}.get(kind, kind)
+            notes.append(f"the gradient among {word} matrices; other entries of {x} stay zero")
+    return notes
+
+
 def restricted(total: Expr, recorder: Recorder, convention: str) -> Expr:
     """The trace form with what stands before each structured dX projected to its subspace.
 

@@ -385,7 +385,11 @@ def _link_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
         return recorder.apply("matrix-row", term, X=base, i=at[0])
     if link.kind == ex.CALL and link.op == "transpose" and link.args[0].kind != ex.DIFF:
         after = recorder.run("transposes", term, link)
-        return after if after is not term else _link_step(term, link.args[0], recorder)
+        if after is not term:
+            return after
+        if link.shape.kind == ex.MATRIX and not _moves_scalar(link, recorder):
+            return _fallback(term, link, recorder)
+        return _link_step(term, link.args[0], recorder)
     if link.kind == ex.CALL:
         after = _inside_link(term, link, recorder)
         if after is not term:
@@ -465,6 +469,11 @@ def _vec_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
             return recorder.run("distribute", term, inside)
         if f.kind == ex.SUM:
             return recorder.run("index-sum-out", term, term)
+        inner_dot = _inner_dot(chain)
+        if inner_dot is not None:
+            i, j = inner_dot
+            x, z = ex.mul(*chain[:i]), ex.mul(*chain[i + 1 : j + 1])
+            return recorder.apply("dot-behind", term, x=x, y=ex.transpose(chain[i]), z=z)
         cut = _outer_cut(chain)
         if cut is not None:
             side = "left" if at < cut else "right"

@@ -62,6 +62,7 @@ def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
     least: dict[str, int] = {}
     ranges: dict[str, list[Dim]] = {}
     bound = {e.data[0]: e.data[2] for e in ex.postorder(*roots) if e.kind == ex.SUM}
+    free = ex.free_indices(*roots)
     for e in ex.postorder(*roots):
         places: list[tuple[int | str | None, Dim]] = []
         if e.kind == ex.INDEX:
@@ -75,14 +76,14 @@ def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
         elif e.kind == ex.CONST and e.op == "basis":
             places = [(e.data[1], e.shape.rows)]
         for at, dim in places:
+            if at in free:
+                ranges.setdefault(str(at), []).append(dim)
             if at in bound:
                 at = bound[at]  # an index of summation goes up to its last value
                 if not isinstance(at, int):
                     continue
             if isinstance(at, int) and isinstance(dim, str):
                 least[dim] = max(least.get(dim, 1), at)
-            elif isinstance(at, str):
-                ranges.setdefault(at, []).append(dim)
     return least, ranges
 
 
@@ -101,9 +102,6 @@ def choose_sizes(
     sizes = {}
     for i, name in enumerate(names):
         sizes[name] = max(pattern[i % len(pattern)], least.get(name, 1))
-    for v in ex.variables(*roots):
-        if "integer" in v.data[1]:
-            sizes[v.data[0]] = int(rng.integers(2, 6))
     # An array of size n - 1 has an entry too.
     for dim in {d for e in ex.postorder(*roots) for d in e.shape[1:] if isinstance(d, Poly)}:
         while dim_value(dim, sizes) < 1 and max(sizes.values()) < 100:
@@ -140,8 +138,6 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
     m, n = dim_value(variable.shape.rows, sizes), dim_value(variable.shape.cols, sizes)
     properties = variable.data[1]
     kind = variable.shape.kind
-    if "integer" in properties:
-        return np.float64(sizes[variable.data[0]])
     if kind != ex.MATRIX:
         count = max(m, n)
         value = rng.normal(size=count) * 0.8
@@ -334,8 +330,8 @@ def _refuse_large(roots: tuple[Expr, ...], sizes: dict[str, int]) -> None:
 
 
 class Guard:
-    """Says at which points expressions may be compared: where what is inverted is well conditioned, and what is assumed
-    holds."""
+    """Says at which points expressions may be compared: where what is inverted is well conditioned, what is assumed
+    holds, and eigenvalues and singular values that a function picks out stand apart from their neighbours."""
 
     def __init__(
         self,
@@ -343,15 +339,13 @@ class Guard:
         assuming: Sequence[tuple[str, Expr]],
         variables: list[Expr],
     ) -> None:
-        inverted = [
-            e.args[0]
-            for e in ex.postorder(*roots)
-            if e.kind == ex.CALL and e.op == "inv" and not _has_diff(e)
-        ]
-        inverted += [e for name, e in assuming if name == "invertible"]
-        others = [e for name, e in assuming if name != "invertible"]
-        self._count = len(inverted)
-        self._values = compiled([*inverted, *others], variables)
+        wanted = [(name, e) for name, e in assuming if name != "of constant rank"]
+        for e in ex.postorder(*roots):
+            condition = _CONDITIONS.get(e.op) if e.kind == ex.CALL else None
+            if condition is not None and not _has_diff(e):
+                wanted.append((condition, e.args[0]))
+        self._conditions = [condition for condition, _ in wanted]
+        self._values = compiled([e for _, e in wanted], variables)
 
     def allows(self, point: Point) -> bool:
         """Whether the point may be used."""
@@ -359,17 +353,49 @@ class Guard:
 
         try:
             values = self._values(point.values, point.sizes, point.functions)
-            for i, value in enumerate(values):
+            for condition, value in zip(self._conditions, values, strict=True):
                 array = np.asarray(value)
                 if not np.all(np.isfinite(array)):
                     return False
-                if i < self._count and array.ndim == 2 and np.linalg.cond(array) > 1e6:
+                if array.ndim == 2 and not _holds(condition, array):
                     return False
-                if np.max(np.abs(array), initial=0) < 1e-6:
+                if np.max(np.abs(array), initial=0) < 1e-6 and condition in _NOT_ZERO:
                     return False
         except (np.linalg.LinAlgError, IndexError):
             return False
         return True
+
+
+# What must hold of the argument of a function where derivatives are compared.
+_CONDITIONS = {
+    "inv": "invertible",
+    "eigmax": "eigenvalues apart",
+    "eigmin": "eigenvalues apart",
+    "eigvecmax": "eigenvalues apart",
+    "eigvecmin": "eigenvalues apart",
+    "specnorm": "largest singular value apart",
+    "lsv": "largest singular value apart",
+    "rsv": "largest singular value apart",
+    "nucnorm": "of full rank",
+    "polar": "of full rank",
+}
+_NOT_ZERO = frozenset(["invertible", "nonzero", "of full rank", "largest singular value apart"])
+
+
+def _holds(condition: str, array: Any) -> bool:
+    """Whether a matrix has a property clearly enough for differences to be taken there."""
+    import numpy as np
+
+    if condition == "invertible":
+        return bool(np.linalg.cond(array) <= 1e6)
+    if condition == "eigenvalues apart":
+        found = np.linalg.eigvalsh((array + array.T) / 2)
+        return bool(np.all(np.diff(found) > 1e-3 * np.max(np.abs(found), initial=0)))
+    if condition in ("of full rank", "largest singular value apart"):
+        found = np.linalg.svd(array, compute_uv=False)
+        gap = found[-1] if condition == "of full rank" else found[0] - found[1:2].sum()
+        return bool(gap > 1e-3 * found[0])
+    return True
 
 
 def _values(point: Point, *programs: Any) -> list[Any] | None:

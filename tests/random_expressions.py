@@ -522,11 +522,21 @@ def problem(pick: Pick, budget: int, functions: Collection[str] = TABLE.keys()) 
 PLAIN = {"positive", "nonzero", "invertible"}
 
 
+def _made(compose: Composer, shape: Shape, budget: int) -> Expr:
+    """An expression of a shape, in which nothing is divided by a zero that can be seen."""
+    for _ in range(20):
+        try:
+            return compose.make(shape, budget)
+        except MatgradError:  # noqa: PERF203
+            continue
+    return compose.make(shape, 0)
+
+
 def any_problem(pick: Pick, budget: int, structured: bool = False) -> Problem:
     """A derivative of a value of any shape by a variable of any shape; with declared structure, if asked for."""
     compose = Composer(pick)
     shape = ex.SCALAR_SHAPE if pick([True, True, False, False, False]) else compose.shape()
-    e = compose.make(shape, budget)
+    e = _made(compose, shape, budget)
     allowed = [
         v for v in VARIABLES if (not v.data[1] <= PLAIN if structured else v.data[1] <= PLAIN)
     ]

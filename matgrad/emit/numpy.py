@@ -65,7 +65,8 @@ class Program:
     def _loop(self, e: Expr, name: str) -> None:
         """The assignments of a sum over an index; what is computed inside is not known outside."""
         index, first, last = e.data
-        inner = Program(self.names)
+        # What speaks of an index of the same name outside is something else inside.
+        inner = Program({n: v for n, v in self.names.items() if index not in ex.index_names(n)})
         inner._counter = self._counter
         inner._indices = {**self._indices, index: f"i{next(self._counter)}"}
         summand = inner.add(e.args[0])
