@@ -300,8 +300,8 @@ def rename_index(e: Expr, old: str, new: str) -> Expr:
             return index_value(new)
         if node.kind == SUM:
             name, first, last = node.data
-            bounds = (dim_renamed(bound, old, new) for bound in (first, last))
-            return sum_over(new if name == old else name, *bounds, node.args[0])
+            first, last = (dim_renamed(bound, old, new) for bound in (first, last))
+            return sum_over(new if name == old else name, first, last, node.args[0])
         return node
 
     return transform(e, change)
