@@ -21,7 +21,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from matgrad.dims import Dim, Poly, dim_add, dim_div, dim_mul, dim_text
+from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_div, dim_mul, dim_renamed, dim_text
 from matgrad.errors import InternalError, LimitProblem, ShapeProblem
 
 SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
@@ -245,18 +245,27 @@ def index_value(name: str) -> Expr:
 
 
 def sum_over(name: str, first: Dim, last: Dim, summand: Expr) -> Expr:
-    """The sum of the summand for index `name` from `first` to `last`."""
+    """The sum of the summand for index `name` from `first` to `last`.
+
+    A size of that name in it, the number of terms of a sum up to the index, is the value of the index.
+    """
+    count = size(name)
+    if count in postorder(summand):
+        summand = substitute(summand, {count: index_value(name)})
     return make(SUM, (name, first, last), (summand,), summand.shape)
 
 
 def index_names(e: Expr) -> frozenset[str]:
-    """The names of indices that an expression speaks of."""
+    """The names of indices that an expression speaks of, those of bounds of its sums included (sizes among them)."""
     names: set[str] = set()
     for node in postorder(e):
         if node.kind == INDEX:
             names.update(i for i in node.data if isinstance(i, str))
         elif node.kind == SUM:
             names.add(node.data[0])
+            names.update(str(a) for bound in node.data[1:] for a in dim_atoms(bound))
+        elif node.kind == CONST and node.data[0] == "size":
+            names.update(map(str, dim_atoms(node.data[1])))
         elif node.kind == CONST and node.data[0] in ("basis", "index"):
             if isinstance(node.data[1], str):
                 names.add(node.data[1])
@@ -289,9 +298,10 @@ def rename_index(e: Expr, old: str, new: str) -> Expr:
             return make(CONST, ("basis", new), (), node.shape)
         if node.kind == CONST and node.data == ("index", old):
             return index_value(new)
-        if node.kind == SUM and node.data[0] == old:
-            _, first, last = node.data
-            return sum_over(new, first, last, node.args[0])
+        if node.kind == SUM:
+            name, first, last = node.data
+            first, last = (dim_renamed(bound, old, new) for bound in (first, last))
+            return sum_over(new if name == old else name, first, last, node.args[0])
         return node
 
     return transform(e, change)

@@ -808,8 +808,8 @@ def read_off(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
 def _read_off_symmetric(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """The partial derivatives by the entries on and below the diagonal; their column for each, of a vector."""
     found = read_off(total, depends)
-    n = split_term(total, depends)[1].args[0].shape.rows
     if not total.is_scalar:
+        n = split_term(total, depends)[1].args[0].shape.rows
         return ex.mul(found, ex.duplication(n))
     turned = push_transposes(ex.transpose(found))
     return ex.add(found, turned, ex.neg(ex.hadamard(ex.eye(n), found)))

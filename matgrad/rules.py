@@ -218,7 +218,11 @@ _DIFFERENTIAL = (
         False,
         f"{_MN8}, eq. (22) (Jacobi's formula)",
         "differential",
-        (),
+        (
+            "X*adj(X) = det(X)*eye(n) | Laplace's expansion",
+            "d(det(X)) = det(X)*tr(inv(X)*d(X)) | where X is invertible",
+            "d(det(X)) = tr(adj(X)*d(X)) | both sides are polynomials in the entries: it holds where X is singular, too",
+        ),
     ),
     Rule(
         "write-out",
@@ -664,7 +668,10 @@ _TRACE = (
             False,
             _HIGHAM,
             "trace",
-            (),
+            (
+                "tr(A*(P^2*X + P*X*P + X*P^2)) = tr((P^2*A + P*A*P + A*P^2)*X) | d(P³), and d of every power: tr(P Q) = tr(Q P)",
+                f"tr(A*d{name}(P, X)) = tr(d{name}(P, A)*X) | {name} is a limit of sums of powers",
+            ),
         )
         for name in ("expm", "logm", "sinm", "cosm")
     ),
@@ -676,7 +683,12 @@ _TRACE = (
         False,
         _ADJOINT,
         "trace",
-        (),
+        (
+            "A*sylvester(A, B, X) + sylvester(A, B, X)*B = X | definition of Z",
+            "B*sylvester(B, A, M) + sylvester(B, A, M)*A = M | definition of W",
+            "tr(M*sylvester(A, B, X)) = tr(sylvester(B, A, M)*(A*sylvester(A, B, X) + sylvester(A, B, X)*B)) | tr(B W Z + W A Z) = tr(W (Z B + A Z))",
+            "tr(M*sylvester(A, B, X)) = tr(sylvester(B, A, M)*X) | A Z + Z B = Q",
+        ),
     ),
     Rule(
         "vec-dot",
@@ -686,7 +698,10 @@ _TRACE = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4, eq. (4)",
         "trace",
-        (),
+        (
+            "tr(unvec(y, m, n)'*X) = sum(unvec(y, m, n).*X) | the trace of a product, entry by entry",
+            "y'*vec(X) = tr(unvec(y, m, n)'*X) | the same products, column by column",
+        ),
     ),
     Rule(
         "trace-vec",
@@ -696,7 +711,10 @@ _TRACE = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4, eq. (4)",
         "trace",
-        (),
+        (
+            "tr(A*X) = sum(A'.*X) | the trace of a product, entry by entry",
+            "tr(A*X) = vec(A')'*vec(X) | the same products, column by column",
+        ),
     ),
     Rule(
         "unvec-trace",
@@ -706,7 +724,10 @@ _TRACE = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4, eq. (4)",
         "trace",
-        (),
+        (
+            "tr(A*unvec(x, m, n)) = vec(A')'*vec(unvec(x, m, n)) | tr(Pᵀ Q) = vec(P)ᵀ vec(Q)",
+            "tr(A*unvec(x, m, n)) = vec(A')'*x | vec(unvec(q)) = q",
+        ),
     ),
     Rule(
         "trace-kron",
@@ -716,7 +737,10 @@ _TRACE = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 2, eq. (10)",
         "trace",
-        (),
+        (
+            "tr(A⊗B) = sum(diag(A)⊗diag(B)) | the diagonals of the blocks A_ii B",
+            "tr(A⊗B) = tr(A)*tr(B) | distributive law",
+        ),
     ),
     Rule(
         "sum-kron",
@@ -736,7 +760,7 @@ _TRACE = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 2, eq. (4)",
         "trace",
-        (),
+        ("(A⊗B)*(C⊗D) = (A*C)⊗(B*D) | block (i, j) of both is the sum over k of A_ik C_kj B D",),
     ),
     Rule(
         "sum-colsum",
@@ -776,7 +800,11 @@ _TRACE = (
         False,
         "vector algebra",
         "trace",
-        (),
+        (
+            "y'*cross(a, x) = det([y, a, x]) | the volume that the three vectors span",
+            "cross(y, a)'*x = det([y, a, x]) | the same volume",
+            "y'*cross(a, x) = cross(y, a)'*x | both lines together",
+        ),
     ),
     Rule(
         "cross-swap",
@@ -786,7 +814,7 @@ _TRACE = (
         True,
         "vector algebra",
         "trace",
-        (),
+        ("cross(x, a) + cross(a, x) = zeros(3) | x_i a_j - x_j a_i changes its sign",),
     ),
     Rule(
         "cross-product",
@@ -796,7 +824,10 @@ _TRACE = (
         False,
         "vector algebra",
         "trace",
-        (),
+        (
+            "cross(a, x) = [a[2]*x[3] - a[3]*x[2]; a[3]*x[1] - a[1]*x[3]; a[1]*x[2] - a[2]*x[1]] | definition",
+            "cross(a, x) = [0, -a[3], a[2]; a[3], 0, -a[1]; -a[2], a[1], 0]*x | row by row",
+        ),
     ),
     Rule(
         "vech-product",
@@ -804,7 +835,7 @@ _TRACE = (
         "X: matrix(n, n)",
         "vech(P) = L vec(P)",
         False,
-        "Magnus & Neudecker, ch. 3, sec. 8",
+        "definition of L (Magnus & Neudecker, ch. 3, sec. 8)",
         "trace",
         (),
     ),
@@ -896,7 +927,9 @@ _TRACE = (
         True,
         f"{_MN8}, eq. (12)",
         "differential",
-        (),
+        (
+            "sum(i=1:3, i*(x + d(x))) - sum(i=1:3, i*x) = sum(i=1:3, i*d(x)) | the change of a sum is the sum of the changes",
+        ),
     ),
     Rule(
         "index-sum-out",
@@ -1027,7 +1060,10 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4, eq. (4)",
         "vector",
-        (),
+        (
+            "tr(M*X) = vec(M')'*vec(X) | the trace of a product, column by column",
+            "tr(M*X)*b = b*vec(M')'*vec(X) | a scalar may stand behind a vector",
+        ),
     ),
     Rule(
         "matrix-vec",
@@ -1037,7 +1073,10 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4, eq. (5)",
         "vector",
-        (),
+        (
+            "X*b = (b'⊗eye(m))*vec(X) | the columns of X, each times its entry of b",
+            "A*X*b = (b'⊗A)*vec(X) | P (rᵀ ⊗ I) = rᵀ ⊗ P",
+        ),
     ),
     Rule(
         "product-vec",
@@ -1047,7 +1086,11 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4, eq. (5)",
         "vector",
-        (),
+        (
+            "vec(X*B) = (B'⊗eye(m))*vec(X) | column j is the sum of B_kj times column k of X",
+            "vec(A*X*B) = (eye(q)⊗A)*vec(X*B) | A times each column",
+            "vec(A*X*B) = (B'⊗A)*vec(X) | (I ⊗ P)(Rᵀ ⊗ I) = Rᵀ ⊗ P",
+        ),
     ),
     Rule(
         "outer-vec-left",
@@ -1057,7 +1100,10 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4, eq. (5)",
         "vector",
-        (),
+        (
+            "vec(x*y') = y⊗x | column j of x yᵀ is y_j x",
+            "vec(x*y') = (y⊗eye(m))*x | block j of both is y_j x",
+        ),
     ),
     Rule(
         "outer-vec-right",
@@ -1067,7 +1113,10 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4, eq. (5)",
         "vector",
-        (),
+        (
+            "vec(x*y') = y⊗x | column j of x yᵀ is y_j x",
+            "vec(x*y') = (eye(n)⊗x)*y | block j of both is y_j x",
+        ),
     ),
     Rule(
         "transpose-vec",
@@ -1075,7 +1124,7 @@ _VECTOR = (
         "X: matrix(m, n)",
         "vec(Pᵀ) = K vec(P)",
         False,
-        "Magnus & Neudecker, ch. 3, sec. 7",
+        "definition of K (Magnus & Neudecker, ch. 3, sec. 7)",
         "vector",
         (),
     ),
@@ -1087,7 +1136,10 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "vector",
-        (),
+        (
+            "vec(A.*X) = vec(A).*vec(X) | entry by entry",
+            "vec(A.*X) = diag(vec(A))*vec(X) | p ∘ q = diag(p) q",
+        ),
     ),
     Rule(
         "diag-vec",
@@ -1097,7 +1149,11 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "vector",
-        (),
+        (
+            "diag(x) = eye(n).*(x*ones(n)') | row i of p 1ᵀ is x_i throughout",
+            "vec(x*ones(n)') = (ones(n)⊗eye(n))*x | vec(p qᵀ) = (q ⊗ I) p",
+            "vec(diag(x)) = diag(vec(eye(n)))*(ones(n)⊗eye(n))*x | vec(P ∘ Q) = diag(vec(P)) vec(Q)",
+        ),
     ),
     Rule(
         "diagonal-vec",
@@ -1107,7 +1163,11 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "vector",
-        (),
+        (
+            "diag(X) = (eye(n).*X)*ones(n) | row i has X_ii alone",
+            "diag(X) = (ones(n)'⊗eye(n))*vec(eye(n).*X) | P r = (rᵀ ⊗ I) vec(P)",
+            "diag(X) = (ones(n)'⊗eye(n))*diag(vec(eye(n)))*vec(X) | vec(P ∘ Q) = diag(vec(P)) vec(Q)",
+        ),
     ),
     Rule(
         "tril-vec",
@@ -1117,7 +1177,10 @@ _VECTOR = (
         False,
         "entry by entry",
         "vector",
-        (),
+        (
+            "tril(X) = tril(ones(n, n)).*X | entry by entry",
+            "vec(tril(X)) = diag(vec(tril(ones(n, n))))*vec(X) | vec(P ∘ Q) = diag(vec(P)) vec(Q)",
+        ),
     ),
     Rule(
         "triu-vec",
@@ -1127,7 +1190,10 @@ _VECTOR = (
         False,
         "entry by entry",
         "vector",
-        (),
+        (
+            "triu(X) = triu(ones(n, n)).*X | entry by entry",
+            "vec(triu(X)) = diag(vec(triu(ones(n, n))))*vec(X) | vec(P ∘ Q) = diag(vec(P)) vec(Q)",
+        ),
     ),
     Rule(
         "dg-vec",
@@ -1137,17 +1203,10 @@ _VECTOR = (
         False,
         "entry by entry",
         "vector",
-        (),
-    ),
-    Rule(
-        "unvec-vec",
-        "vec(unvec(x, m, n)) -> x",
-        "x: vector(m*n)",
-        "vec(unvec(p)) = p",
-        False,
-        "definition",
-        "vector",
-        (),
+        (
+            "dg(X) = eye(n).*X | entry by entry",
+            "vec(dg(X)) = diag(vec(eye(n)))*vec(X) | vec(P ∘ Q) = diag(vec(P)) vec(Q)",
+        ),
     ),
     Rule(
         "kron-vec-left",
@@ -1157,7 +1216,11 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 7, Theorem 10",
         "vector",
-        (),
+        (
+            "vec(X⊗B) = (eye(n)⊗K(q, m)⊗eye(p))*(vec(X)⊗vec(B)) | the same products X_ij B_kl in another order",
+            "vec(X)⊗vec(B) = (eye(m*n)⊗vec(B))*vec(X) | p ⊗ q = (I ⊗ q) p",
+            "vec(X⊗B) = (eye(n)⊗K(q, m)⊗eye(p))*(eye(m*n)⊗vec(B))*vec(X) | both lines together",
+        ),
     ),
     Rule(
         "kron-vec-right",
@@ -1167,7 +1230,11 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 7, Theorem 10",
         "vector",
-        (),
+        (
+            "vec(A⊗X) = (eye(n)⊗K(q, m)⊗eye(p))*(vec(A)⊗vec(X)) | the same products A_ij X_kl in another order",
+            "vec(A)⊗vec(X) = (vec(A)⊗eye(p*q))*vec(X) | p ⊗ q = (p ⊗ I) q",
+            "vec(A⊗X) = (eye(n)⊗K(q, m)⊗eye(p))*(vec(A)⊗eye(p*q))*vec(X) | both lines together",
+        ),
     ),
     Rule(
         "sylvester-vec",
@@ -1177,47 +1244,32 @@ _VECTOR = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4, eq. (5)",
         "vector",
-        (),
+        (
+            "A*sylvester(A, B, X) + sylvester(A, B, X)*B = X | definition",
+            "(eye(n)⊗A + B'⊗eye(m))*vec(sylvester(A, B, X)) = vec(X) | vec(P Q R) = (Rᵀ ⊗ P) vec(Q)",
+            "vec(sylvester(A, B, X)) = inv(eye(n)⊗A + B'⊗eye(m))*vec(X) | multiply by the inverse",
+        ),
     ),
-    Rule(
-        "dexpm-vec",
-        "vec(dexpm(P, X)) -> [eye(n*n), zeros(n*n, n*n)]*expm([eye(n)⊗P, eye(n*n); zeros(n*n, n*n), P'⊗eye(n)])*[zeros(n*n, n*n); eye(n*n)]*vec(X)",
-        "P: matrix(n, n); X: matrix(n, n)",
-        "the Fréchet derivative of expm as a matrix",
-        False,
-        _HIGHAM,
-        "vector",
-        (),
-    ),
-    Rule(
-        "dlogm-vec",
-        "vec(dlogm(P, X)) -> [eye(n*n), zeros(n*n, n*n)]*logm([eye(n)⊗P, eye(n*n); zeros(n*n, n*n), P'⊗eye(n)])*[zeros(n*n, n*n); eye(n*n)]*vec(X)",
-        "P: spd(n); X: matrix(n, n)",
-        "the Fréchet derivative of logm as a matrix",
-        False,
-        _HIGHAM,
-        "vector",
-        (),
-    ),
-    Rule(
-        "dsinm-vec",
-        "vec(dsinm(P, X)) -> [eye(n*n), zeros(n*n, n*n)]*sinm([eye(n)⊗P, eye(n*n); zeros(n*n, n*n), P'⊗eye(n)])*[zeros(n*n, n*n); eye(n*n)]*vec(X)",
-        "P: matrix(n, n); X: matrix(n, n)",
-        "the Fréchet derivative of sinm as a matrix",
-        False,
-        _HIGHAM,
-        "vector",
-        (),
-    ),
-    Rule(
-        "dcosm-vec",
-        "vec(dcosm(P, X)) -> [eye(n*n), zeros(n*n, n*n)]*cosm([eye(n)⊗P, eye(n*n); zeros(n*n, n*n), P'⊗eye(n)])*[zeros(n*n, n*n); eye(n*n)]*vec(X)",
-        "P: matrix(n, n); X: matrix(n, n)",
-        "the Fréchet derivative of cosm as a matrix",
-        False,
-        _HIGHAM,
-        "vector",
-        (),
+    *(
+        Rule(
+            f"d{name}-vec",
+            f"vec(d{name}(P, X)) -> [eye(n*n), zeros(n*n, n*n)]*{name}([eye(n)⊗P, eye(n*n); zeros(n*n, n*n), P'⊗eye(n)])"
+            "*[zeros(n*n, n*n); eye(n*n)]*vec(X)",
+            f"P: {'spd(n)' if name == 'logm' else 'matrix(n, n)'}; X: matrix(n, n)",
+            f"the Fréchet derivative of {name} as a matrix",
+            False,
+            _HIGHAM,
+            "vector",
+            (
+                "vec(P^2*X + P*X*P + X*P^2) = ((eye(n)⊗P)^2 + (eye(n)⊗P)*(P'⊗eye(n)) + (P'⊗eye(n))^2)*vec(X)"
+                " | d(P³) as a matrix: vec(P Q R) = (Rᵀ ⊗ P) vec(Q)",
+                "[eye(n*n), zeros(n*n, n*n)]*[eye(n)⊗P, eye(n*n); zeros(n*n, n*n), P'⊗eye(n)]^3*[zeros(n*n, n*n); eye(n*n)]"
+                " = (eye(n)⊗P)^2 + (eye(n)⊗P)*(P'⊗eye(n)) + (P'⊗eye(n))^2 | the upper right block of the third power",
+                f"vec(d{name}(P, X)) = [eye(n*n), zeros(n*n, n*n)]*{name}([eye(n)⊗P, eye(n*n); zeros(n*n, n*n), P'⊗eye(n)])"
+                f"*[zeros(n*n, n*n); eye(n*n)]*vec(X) | so for every power; {name} is a limit of sums of powers",
+            ),
+        )
+        for name in ("expm", "logm", "sinm", "cosm")
     ),
     Rule(
         "stack-factor",
@@ -1240,7 +1292,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "tr(A*X) = tr(A'*X) | tr(P) = tr(Pᵀ), Xᵀ = X",
+            "tr(A*X) = tr((A + A')/2*X) | half of each",
+        ),
     ),
     Rule(
         "skew-trace",
@@ -1250,7 +1305,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "tr(A*X) = -tr(A'*X) | tr(P) = tr(Pᵀ), Xᵀ = -X",
+            "tr(A*X) = tr((A - A')/2*X) | half of each",
+        ),
     ),
     Rule(
         "diagonal-trace",
@@ -1260,7 +1318,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "tr(A*X) = tr(A*dg(X)) | X has nothing off its diagonal",
+            "tr(A*X) = tr(dg(A)*X) | tr(P dg(Q)) = tr(dg(P) Q)",
+        ),
     ),
     Rule(
         "lower-trace",
@@ -1270,7 +1331,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "tr(A*X) = tr(A*tril(X)) | X has nothing above its diagonal",
+            "tr(A*X) = tr(triu(A)*X) | tr(P tril(Q)) = tr(triu(P) Q)",
+        ),
     ),
     Rule(
         "upper-trace",
@@ -1280,7 +1344,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "tr(A*X) = tr(A*triu(X)) | X has nothing below its diagonal",
+            "tr(A*X) = tr(tril(A)*X) | tr(P triu(Q)) = tr(tril(P) Q)",
+        ),
     ),
     Rule(
         "orthogonal-trace",
@@ -1290,7 +1357,12 @@ _STRUCTURE = (
         False,
         "Edelman, Arias & Smith (1998), sec. 2.4",
         "trace",
-        (),
+        (
+            "d(X)'*X + X'*d(X) = zeros(n, n) | the differential of Xᵀ X = I",
+            "d(X) = -X*d(X)'*X | multiply by X from the left, X Xᵀ = I",
+            "tr(A*d(X)) = -tr(X'*A'*X'*d(X)) | tr(P) = tr(Pᵀ), tr(P Q) = tr(Q P)",
+            "tr(A*d(X)) = tr((A - X'*A'*X')/2*d(X)) | half of each",
+        ),
     ),
     Rule(
         "symmetric-in-vec",
@@ -1300,7 +1372,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "K(n, n)*vec(X) = vec(X) | K vec(P) = vec(Pᵀ), Xᵀ = X",
+            "A*vec(X) = (A + A*K(n, n))/2*vec(X) | half of each",
+        ),
     ),
     Rule(
         "skew-in-vec",
@@ -1310,7 +1385,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "K(n, n)*vec(X) = -vec(X) | K vec(P) = vec(Pᵀ), Xᵀ = -X",
+            "A*vec(X) = (A - A*K(n, n))/2*vec(X) | half of each",
+        ),
     ),
     Rule(
         "diagonal-in-vec",
@@ -1320,7 +1398,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "vec(X) = vec(eye(n)).*vec(X) | X has nothing off its diagonal",
+            "A*vec(X) = A*diag(vec(eye(n)))*vec(X) | p ∘ q = diag(p) q",
+        ),
     ),
     Rule(
         "lower-in-vec",
@@ -1330,7 +1411,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "vec(X) = vec(tril(ones(n, n))).*vec(X) | X has nothing above its diagonal",
+            "A*vec(X) = A*diag(vec(tril(ones(n, n))))*vec(X) | p ∘ q = diag(p) q",
+        ),
     ),
     Rule(
         "upper-in-vec",
@@ -1340,7 +1424,10 @@ _STRUCTURE = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 8",
         "trace",
-        (),
+        (
+            "vec(X) = vec(triu(ones(n, n))).*vec(X) | X has nothing below its diagonal",
+            "A*vec(X) = A*diag(vec(triu(ones(n, n))))*vec(X) | p ∘ q = diag(p) q",
+        ),
     ),
     Rule(
         "orthogonal-in-vec",
@@ -1350,7 +1437,11 @@ _STRUCTURE = (
         False,
         "Edelman, Arias & Smith (1998), sec. 2.4",
         "trace",
-        (),
+        (
+            "d(X) = -X*d(X)'*X | the differential of Xᵀ X = I, times X",
+            "vec(d(X)) = -(X'⊗X)*K(n, n)*vec(d(X)) | vec(P Q R) = (Rᵀ ⊗ P) vec(Q), vec(Pᵀ) = K vec(P)",
+            "A*vec(d(X)) = (A - A*(X'⊗X)*K(n, n))/2*vec(d(X)) | half of each",
+        ),
     ),
 )
 
@@ -1386,7 +1477,11 @@ _COLLECT = (
         False,
         "Matrix Cookbook (2012), eq. 138",
         "collect",
-        (),
+        (
+            "tr(D'*X) = sum(D.*X) | entry by entry",
+            "sum(D.*X) = sum(D.*tril(X)) + sum(D'.*tril(X)) - sum(eye(n).*D.*tril(X)) | X_ij = X_ji; the diagonal once",
+            "tr(D'*X) = sum((D + D' - eye(n).*D).*tril(X)) | so that matrix has the partial derivatives by X_ij, i ≥ j",
+        ),
     ),
     Rule(
         "read-off-skew",
@@ -1396,7 +1491,10 @@ _COLLECT = (
         False,
         "Matrix Cookbook (2012), sec. 2.8",
         "collect",
-        (),
+        (
+            "tr(D'*X) = sum(D.*X) | entry by entry",
+            "tr(D'*X) = sum((D - D').*tril(X)) | X_ji = -X_ij, and X_ii = 0",
+        ),
     ),
 )
 
@@ -1665,7 +1763,11 @@ _SIMPLIFY = (
         True,
         "Magnus & Neudecker, ch. 3, sec. 7, Theorem 9",
         "simplify",
-        (),
+        (
+            "K(p, m)'*(B⊗A)*K(q, n) = A⊗B | the rows and the columns in another order",
+            "K(p, m)*K(p, m)' = eye(m*p) | a permutation",
+            "(B⊗A)*K(q, n) = K(p, m)*(A⊗B) | multiply by K",
+        ),
     ),
     Rule(
         "vec-kron",
@@ -1675,7 +1777,11 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 4",
         "simplify",
-        (),
+        (
+            "(B'⊗eye(m))*vec(X) = vec(X*B) | column j is the sum of B_kj times column k of X",
+            "(eye(q)⊗A)*vec(X*B) = vec(A*X*B) | A times each column",
+            "(B'⊗A)*vec(X) = vec(A*X*B) | (I ⊗ P)(Rᵀ ⊗ I) = Rᵀ ⊗ P",
+        ),
     ),
     Rule(
         "commutation-vec",
@@ -1683,7 +1789,7 @@ _SIMPLIFY = (
         "X: matrix(m, n)",
         "K vec(P) = vec(Pᵀ)",
         False,
-        "Magnus & Neudecker, ch. 3, sec. 7, Theorem 9",
+        "definition of K (Magnus & Neudecker, ch. 3, sec. 7)",
         "simplify",
         (),
     ),
@@ -1695,7 +1801,7 @@ _SIMPLIFY = (
         True,
         "Magnus & Neudecker, ch. 2, sec. 4",
         "simplify",
-        (),
+        ("vec(A).*vec(B) = vec(A.*B) | entry by entry",),
     ),
     Rule(
         "kron-outer-left",
@@ -1705,7 +1811,7 @@ _SIMPLIFY = (
         True,
         "Magnus & Neudecker, ch. 2, sec. 2",
         "simplify",
-        (),
+        ("x⊗y' = x*y' | entry (i, j) of both is x_i y_j",),
     ),
     Rule(
         "kron-outer-right",
@@ -1715,7 +1821,7 @@ _SIMPLIFY = (
         True,
         "Magnus & Neudecker, ch. 2, sec. 2",
         "simplify",
-        (),
+        ("y'⊗x = x*y' | entry (i, j) of both is x_i y_j",),
     ),
     Rule(
         "kron-inverse",
@@ -1725,7 +1831,10 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 2, eq. (8)",
         "simplify",
-        (),
+        (
+            "(A⊗B)*(inv(A)⊗inv(B)) = (A*inv(A))⊗(B*inv(B)) | (P ⊗ Q)(R ⊗ S) = P R ⊗ Q S",
+            "(A⊗B)*(inv(A)⊗inv(B)) = eye(m*n) | P P⁻¹ = I, I ⊗ I = I",
+        ),
     ),
     Rule(
         "diag-diag",
@@ -1735,7 +1844,7 @@ _SIMPLIFY = (
         False,
         "entry by entry",
         "simplify",
-        (),
+        ("diag(x)*diag(y) = diag(x.*y) | entry (i, i) is x_i y_i, all others are 0",),
     ),
     Rule(
         "diag-of-ones",
@@ -1745,7 +1854,10 @@ _SIMPLIFY = (
         True,
         "definition",
         "simplify",
-        (),
+        (
+            "diag(ones(n))*x = ones(n).*x | diag(p) q = p ∘ q",
+            "diag(ones(n))*x = x | so it is I",
+        ),
     ),
     Rule(
         "constant-sum",
