@@ -110,7 +110,10 @@ def error_object(problem: MatgradError) -> dict[str, Any]:
     """One error for JSON."""
     marks = problem.marks[:1]
     span = {"start": marks[0].start, "end": marks[0].end} if marks else None
-    return {"code": problem.kind, "message": problem.message, "span": span, "help": problem.help}
+    from matgrad.render.problems import clean
+
+    message, help = clean(problem.message), clean(problem.help)
+    return {"code": problem.kind, "message": message, "span": span, "help": help}
 
 
 def read_text(text: str) -> str:

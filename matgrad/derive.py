@@ -5,9 +5,18 @@ The file to read first.
 
 from __future__ import annotations
 
+import re
+
 from matgrad import expr as ex
 from matgrad.differential import expand, expand_by_definition
-from matgrad.errors import CheckFailed, LimitProblem, NameProblem, Unsupported, UsageError
+from matgrad.errors import (
+    CheckFailed,
+    LimitProblem,
+    Mark,
+    NameProblem,
+    Unsupported,
+    UsageError,
+)
 from matgrad.expr import Expr
 from matgrad.rewrite import Recorder, Replay, check_step, dependence, lines, split_term
 from matgrad.shapes import Declared, Typed, declare, read
@@ -15,7 +24,10 @@ from matgrad.simplify import simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, Check, Line, Step
 from matgrad.trace_form import LAYOUTS, collect, derivative_shape, trace_form
 
-MAX_SHOWN = 1500  # symbols of an expression whose derivation is shown line by line
+MAX_SHOWN = (
+    1500  # symbols of an expression, and of its trace form, whose derivation is shown line by line
+)
+MAX_SIMPLIFIED = 1_000_000  # symbols of a derivative that is simplified
 MAX_WRITTEN = 200_000  # symbols of an answer that is written out
 
 
@@ -60,8 +72,8 @@ class Derivation:
         return list(dict.fromkeys(a for s in self.steps for a in s.assuming))
 
     def lines(self, full: bool = False) -> list[Line]:
-        """The displayed lines, from dy to the derivative; none for an expression of over MAX_SHOWN symbols."""
-        if ex.cost(self.expression) > MAX_SHOWN:
+        """The displayed lines, from dy to the derivative; none where they would be of over MAX_SHOWN symbols."""
+        if max(ex.cost(self.expression), ex.cost(self.final)) > MAX_SHOWN:
             return []
         first = [s for s in self.steps if s.phase != DERIVATIVE]
         last = [s for s in self.steps if s.phase == DERIVATIVE]
@@ -122,6 +134,12 @@ class Derivation:
             return total, ex.zeros(derivative_shape(y, wrt))
         recorder.enter(DERIVATIVE)
         found = recorder.run("read-off", total, total)
+        if ex.cost(found) > MAX_SIMPLIFIED:  # simplifying walks along every product of every term
+            raise LimitProblem(
+                f"written out, the derivative has {ex.cost(found):.3g} symbols before it is simplified",
+                help=f"up to {MAX_SIMPLIFIED} symbols are simplified; give the innermost part a name of its own"
+                " and apply the chain rule to the pieces",
+            )
         recorder.next_line()
         return total, simplify(found, recorder)
 
@@ -192,8 +210,13 @@ def declarations(let: str | list[str] | tuple[str, ...]) -> dict[str, Declared]:
     for text in [let] if isinstance(let, str) else let:
         d = declare(text)
         if d.name in declared:
+            start = len(text) - len(text.lstrip())
+            end = start + len(re.split(r"[\s:(]", text[start:], maxsplit=1)[0])
             raise NameProblem(
-                f"`{d.name}` is declared twice", text=text, help="keep one of the two declarations"
+                f"`{d.name}` is declared twice",
+                (Mark(start, end, "declared before"),),
+                "keep one of the two declarations",
+                text,
             )
         declared[d.name] = d
     return declared
@@ -219,6 +242,11 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
         raise NameProblem("`--wrt` names no variable", help="write `--wrt X`")
     if name not in typed.variables:
         known = f"it has {', '.join(names)}" if names else "it has no variables"
+        alike = [n for n in names if n.lower() == name.lower() or n in re.split(r"\W+", wrt)]
+        if alike:
+            known += f"; write `--wrt {alike[0]}`"
+        elif name in typed.functions:
+            known += f"; `{name}` is a function"
         raise NameProblem(f"the variable `{wrt}` is not in the expression", help=known)
     return typed.variables[name]
 

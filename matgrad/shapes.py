@@ -46,9 +46,17 @@ from matgrad.functions import (
     Function,
 )
 from matgrad.parse import Parsed, Syntax, canonical_name, parse, walk
+from matgrad.slips import CALLS, KEYWORDS, KINDS, declaration, find, other_name
 
 ARRAY = "array"
 MAX_POWER = 64
+MAX_PRODUCT = 2000
+MAX_SUM = 10_000
+MAX_NESTED_STACKS = 50
+MAX_PROBLEMS = 20  # that are told at once
+MAX_NESTED_POWERS = (
+    30  # with exponents that are not numbers: such a tower's derivative grows as its square
+)
 MAX_SIZE = 1_000_000
 
 # Kinds that a declaration may name: the shape that they imply, and the property that they state.
@@ -111,10 +119,13 @@ def declare(text: str) -> Declared:
     try:
         parsed = parse(text, "declaration", {canonical_name(head)})
     except SyntaxProblem as problem:
+        meant = declaration(text)
         raise SyntaxProblem(
             "this is not a declaration",
             problem.marks,
-            "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`",
+            f"write `--let '{meant}'`"
+            if meant
+            else "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`",
             text,
         ) from None
     root = parsed.root
@@ -145,11 +156,11 @@ def _declaration(node: Syntax, text: str) -> Declared:
         if not dims:
             return [DimVar() for _ in range(count)]
         if len(dims) != count:
-            expected = "one size" if count == 1 else f"{count} sizes"
+            expected = ["no size", "one size", f"{count} sizes"][min(count, 2)]
             raise ShapeProblem(
                 f"`{word}` takes {expected}, not {len(dims)}",
                 (Mark(kind.start, kind.end),),
-                f"write `{word}({'n' if count == 1 else 'm, n'})`",
+                f"write `{word}{['', '(n)', '(m, n)'][min(count, 2)]}`",
                 text,
             )
         return dims
@@ -178,7 +189,7 @@ def _declaration(node: Syntax, text: str) -> Declared:
         shape, role = Shape(SCALAR, sizes(1)[0], 1), "index"
     else:
         known = [*_PLAIN_KINDS, *_SQUARE_PROPERTIES, "positive", "elementwise"]
-        close = _closest(word, known)
+        close = KINDS.get(word.lower()) or _closest(word, known)
         raise NameProblem(
             f"`{word}` is not a kind of value",
             (Mark(kind.start, kind.start + len(word), "unknown kind"),),
@@ -293,6 +304,8 @@ class Inference:
         self.names: dict[str, Shape] = {}
         self.constants: dict[int, Dim] = {}
         self.notes: list[str] = []
+        self.towers: dict[int, int] = {}  # how deep powers stand in each other
+        self.counts: dict[int, int] = {}  # factors of a product, terms of a sum, depth of a stack
         self.ranges: dict[int, tuple[Dim, Dim]] = {}
         self.bound: dict[
             int, tuple[Dim, Dim] | None
@@ -355,9 +368,12 @@ class Inference:
             if any(id(a) not in self.shapes for a in node.args):
                 continue
             try:
+                self.limit_towers(node)
                 self.shapes[id(node)] = getattr(self, node.kind)(node)
             except MatgradError as problem:
                 problems.append(problem)
+                if len(problems) == MAX_PROBLEMS:
+                    break
         if problems:
             # A wrong name or an unclear argument stays wrong whatever kinds the names have: it comes first.
             problems.sort(key=lambda p: isinstance(p, ShapeProblem))
@@ -370,6 +386,10 @@ class Inference:
         """The limits of `i = 1:n`."""
         limits = node.args[0]
         if limits.kind != "frobenius":
+            slip = find(self.text, node.start)  # `axis=1`
+            if slip is not None:
+                mark = Mark(slip.start, slip.end)
+                raise SyntaxProblem(slip.message, (mark,), slip.help, self.text)
             raise SyntaxProblem(
                 "a range has the form `1:n`",
                 (Mark(limits.start, limits.end),),
@@ -424,6 +444,10 @@ class Inference:
         if node.grouped and text.startswith("(") and text.endswith(")"):
             text = text[1:-1].strip()
         return " ".join(text.split())
+
+    def operand(self, node: Syntax) -> str:
+        """The text of a node with the brackets around it, to stand in a longer expression."""
+        return " ".join(self.text[node.start : node.end].split())
 
     def open_names(self, *nodes: Syntax) -> tuple[str, ...]:
         """The undeclared names below nodes that have a second kind."""
@@ -509,21 +533,55 @@ class Inference:
         product = "*".join(name) if name.isalpha() else name
         kind = "matrix" if name[0].isupper() else "vector"
         help = f"write `{product}` for a product, or declare it: `--let '{name}: {kind}'`"
+        if product == name:
+            help = f"declare it: `--let '{name}: {kind}'`"
         if close and close != name:
             help = f"did you mean the function `{close}`? Otherwise {help}"
         elif name in BY_NAME:
             help = (
                 f"`{name}` is a function: write `{name}(...)`, or declare a variable of that name"
             )
+        elif name in KEYWORDS:
+            help = "give the mathematical expression alone; a sum over an index is `sum(i=1:n, x[i]^2)`"
         return NameProblem(f"`{name}` is not a known name", (mark,), help, self.text)
 
     def number(self, node: Syntax) -> Shape:
         return ex.SCALAR_SHAPE
 
+    def limit_towers(self, node: Syntax) -> None:
+        """Count how deep powers stand in each other."""
+        height = max((self.towers.get(id(a), 0) for a in node.args), default=0)
+        if node.kind in ("power", "epow") and node.args[1].kind != "number":
+            height += 1
+        if height > MAX_NESTED_POWERS:
+            raise LimitProblem(
+                f"powers stand at most {MAX_NESTED_POWERS} deep in each other",
+                (Mark(node.start, node.end),),
+                "give the innermost ones a name of their own",
+                self.text,
+            )
+        if height:
+            self.towers[id(node)] = height
+
+    def limit_parts(self, node: Syntax, what: str, parts: str, limit: int) -> None:
+        """Count the operands of a product or a sum, brackets and all."""
+        counts = self.counts
+        kinds = ("add", "sub") if parts == "terms" else ("mul", "juxtapose", "hadamard")
+        counts[id(node)] = sum(counts.get(id(a), 1) if a.kind in kinds else 1 for a in node.args)
+        if counts[id(node)] > limit:
+            last = node.args[1]
+            raise LimitProblem(
+                f"{what} has at most {limit:,} {parts}",
+                (Mark(last.start, last.end, "one too many"),),
+                "give parts of it names of their own",
+                self.text,
+            )
+
     # sums
 
     def add(self, node: Syntax) -> Shape:
         a, b = node.args
+        self.limit_parts(node, "a sum", "terms", MAX_SUM)
         self.avoid_vector_slip(a, b)
         return self.same_shape(node, "a sum" if node.kind == "add" else "a difference")
 
@@ -606,6 +664,7 @@ class Inference:
         return a == b or isinstance(a, DimVar) or isinstance(b, DimVar)
 
     def hadamard(self, node: Syntax) -> Shape:
+        self.limit_parts(node, "a product", "factors", MAX_PRODUCT)
         self.avoid_vector_slip(*node.args)
         return self.same_shape(node, "an elementwise product")
 
@@ -624,6 +683,7 @@ class Inference:
         a, b = node.args
         for side in (a, b):
             self.refuse_bare_call(node, side)
+        self.limit_parts(node, "a product", "factors", MAX_PRODUCT)
         s, t = self.shape(a), self.shape(b)
         if s.kind in (MATRIX, ROW) and t.kind == SCALAR:
             self.prefer_vector(b)
@@ -657,7 +717,7 @@ class Inference:
         )
 
     def product(self, a: Syntax, b: Syntax, s: Shape, t: Shape) -> Shape:
-        x, y = self.source(a), self.source(b)
+        x, y = self.operand(a), self.operand(b)
         if s.kind == t.kind == VECTOR:
             problem = self.problem(
                 "two column vectors cannot be multiplied",
@@ -720,16 +780,19 @@ class Inference:
         self.refuse_bare_call(node, a)
         t = self.shape(b)
         if t.kind != SCALAR:
-            x, y = self.source(a), self.source(b)
+            x, y = self.operand(a), self.operand(b)
             same = self.shape(a).kind == t.kind
             entry = f" or `{x}./{y}` (entry by entry)" if same or t.kind != MATRIX else ""
+            before = "" if x == "1" else f"{x}*"
             help = (
-                f"write `{x}*inv({y})`{entry}"
+                f"write `{before}inv({self.source(b)})`{entry}"
                 if t.kind == MATRIX
                 else f"write `{x}./{y}` (entry by entry)"
             )
             raise self.problem(
-                f"`/` divides by a scalar, and `{y}` is a {shape_text(t)}", b, help=help
+                f"`/` divides by a scalar, and `{self.source(b)}` is a {shape_text(t)}",
+                b,
+                help=help,
             )
         return self.shape(a)
 
@@ -765,6 +828,13 @@ class Inference:
     def power(self, node: Syntax) -> Shape:
         base, exponent = node.args
         e = self.shape(exponent)
+        if e.kind != SCALAR and base.value == "e" and "e" not in self.declared:
+            raise self.problem(
+                "an exponent is a scalar, and `e` is a name like any other",
+                exponent,
+                help=f"write `exp({self.source(exponent)})` for e to the power of each entry"
+                + (f", `expm({self.source(exponent)})` for the series" if e.kind == MATRIX else ""),
+            )
         if e.kind != SCALAR:
             raise self.problem(
                 "an exponent is a scalar",
@@ -826,7 +896,7 @@ class Inference:
                 base,
                 help=f"write `{self.source(base)}[i]`"
                 if count == 1
-                else f"write `{self.source(base)}[i,j]`, `[:,j]` or `[i,:]`",
+                else f"write `{self.source(base)}[i,j]`, `{self.source(base)}[:,j]` or `{self.source(base)}[i,:]`",
             )
         sizes = [s.rows, s.cols] if s.kind == MATRIX else [s.rows if s.kind == VECTOR else s.cols]
         kept: list[Dim] = []
@@ -876,6 +946,15 @@ class Inference:
                 "the rows of a stack have different numbers of entries",
                 (Mark(node.start, node.end),),
                 f"they have {', '.join(map(str, counts))}",
+                self.text,
+            )
+        depth = 1 + max((self.counts[id(a)] for a in node.args if a.kind == "stack"), default=0)
+        self.counts[id(node)] = depth
+        if depth > MAX_NESTED_STACKS:
+            raise LimitProblem(
+                f"stacks stand at most {MAX_NESTED_STACKS} deep in each other",
+                (Mark(node.start, node.end),),
+                "write the entries one after the other, as in `[a; b; c]`",
                 self.text,
             )
         columns = counts[0]
@@ -1178,14 +1257,33 @@ class Inference:
     def count_arguments(self, node: Syntax, name: str, count: int) -> None:
         if len(node.args) != count:
             arguments = ", ".join("xyz"[:count])
+            if name in BY_NAME:
+                arguments = ", ".join(n for n, _ in signature(BY_NAME[name][0].op).parameters)
+            help = CALLS.get((name, len(node.args)), f"write `{name}({arguments})`")
+            if name == "sum" and any(a.kind == "binding" for a in node.args):
+                help = "the range comes first: write `sum(i=1:n, x[i])`"
             raise ShapeProblem(
                 f"`{name}` takes {count} argument{'s' if count != 1 else ''}, not {len(node.args)}",
                 (Mark(node.start, node.end),),
-                f"write `{name}({arguments})`",
+                help,
                 self.text,
             )
 
     def not_a_function(self, node: Syntax, name: str) -> NameProblem:
+        head = re.match(r"\w*", self.text[node.start : node.end]).group()  # type: ignore[union-attr]
+        here = Mark(node.start, node.start + len(head), "not a function")
+        other = other_name(head)
+        if other and name not in self.declared:
+            return NameProblem(f"there is no function `{head}`", (here,), other, self.text)
+        if node.args and len(node.args) <= 2 and all(_whole(a) is not None for a in node.args):
+            entry = f"{head}[{','.join(self.source(a) for a in node.args)}]"
+            return NameProblem(
+                f"`{head}` is not a function",
+                (here,),
+                f"for an entry write `{entry}`; for an unknown function declare it:"
+                f" `--let '{head}: elementwise'`",
+                self.text,
+            )
         mark = Mark(node.start, node.start + len(name), "not a function")
         inside = self.text[node.start + len(name) : node.end]
         if name in self.declared or len(re.sub(r"(_.*|\d+)$", "", name)) == 1:
@@ -1211,12 +1309,13 @@ def _free(atom: str | DimVar) -> bool:
 
 def _tight(text: str) -> str:
     """Text that can take a postfix operator."""
-    return text if re.fullmatch(r"\w+|\(.*\)|\w+\([^()]*\)", text) else f"({text})"
+    return text if re.fullmatch(r"\w+|\w*\([^()]*\)", text) else f"({text})"
 
 
 def _turned(text: str) -> str:
     """The text of a transpose."""
-    return text[:-1] if text.endswith("'") else _tight(text) + "'"
+    plain = re.sub(r"('|’|ᵀ|\.T|\^(T|⊤|\{(T|⊤)\}))$", "", text)
+    return plain if plain != text else _tight(text) + "'"
 
 
 def _whole(node: Syntax) -> int | None:
@@ -1238,8 +1337,12 @@ def _sized_shape(name: str, dims: list[Dim], node: Syntax, text: str) -> Shape:
     if name != "eye" and len(dims) == 2:
         return ex.matrix_shape(dims[0], dims[1])
     wanted = "one size" if name == "eye" else "one or two sizes"
+    size = dim_text(dims[0]) if dims else "n"
     raise ShapeProblem(
-        f"`{name}` takes {wanted}", (Mark(node.start, node.end),), f"write `{name}(n)`", text
+        f"`{name}` takes {wanted}, not {len(dims)}",
+        (Mark(node.start, node.end),),
+        f"write `{name}({size})`",
+        text,
     )
 
 
@@ -1501,14 +1604,42 @@ def build(parsed: Parsed, scope: Scope) -> Expr:
 def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[int, Expr]:
     """The expressions of nodes of a syntax tree, given in an order in which children come first."""
     done: dict[int, Expr] = {}
+    nodes = list(nodes)
+    # `a + b + c` is one sum, made at its last sign: the sums on the way there are not worth their memory.
+    inner = {id(n.args[0]) for n in nodes if n.kind in _SUMS and n.args[0].kind in _SUMS}
     for node in nodes:
         if node.kind in ("all", "rule", "equation", "binding") or id(node) in scope.ranges:
+            continue
+        if id(node) in inner:
+            continue
+        if node.kind in _SUMS:
+            done[id(node)] = _sum(node, done)
             continue
         if node.kind == "call" and node.value in SIZED_CONSTANTS:
             done[id(node)] = _sized_constant(node, parsed.text, scope)
             continue
         done[id(node)] = _build_node(node, [done.get(id(a), ex.ZERO) for a in node.args], scope)
     return done
+
+
+_SUMS = ("add", "sub")
+
+
+def _sum(node: Syntax, done: Mapping[int, Expr]) -> Expr:
+    """A sum or difference of any number of terms."""
+    later: list[tuple[str, Expr]] = []
+    while node.kind in _SUMS and id(node) not in done:
+        later.append((node.kind, done[id(node.args[1])]))
+        node = node.args[0]
+    terms = [done[id(node)]]
+    for kind, value in reversed(later):
+        if terms[0].is_scalar and not value.is_scalar:
+            terms = [ex.add(*terms)]
+        terms[0], value = _broadcast(terms[0], value)
+        terms.append(ex.neg(value) if kind == "sub" else value)
+        if all(t.kind == ex.NUM for t in terms):
+            terms = [ex.add(*terms)]
+    return ex.add(*terms)
 
 
 def _sized_constant(node: Syntax, text: str, scope: Scope) -> Expr:
@@ -1541,11 +1672,6 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
         return _build_name(node, scope)
     if kind in ("mul", "juxtapose"):
         return ex.mul(*args)
-    if kind == "add":
-        return ex.add(*_broadcast(*args))
-    if kind == "sub":
-        a, b = _broadcast(*args)
-        return ex.sub(a, b)
     if kind == "neg":
         return ex.neg(args[0])
     if kind == "pos":
@@ -1710,9 +1836,10 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
     for name, shape in inference.names.items():
         if name not in declared and shape.kind != SCALAR:
             if shape.kind == MATRIX and 1 in (resolve(shape.rows), resolve(shape.cols)):
+                here = next(n for n in inference.parsed.nodes if n.value == name)
                 raise ShapeProblem(
                     f"`{name}` would have to be a matrix with one row or column",
-                    (),
+                    (Mark(here.start, here.end, "matrix"),),
                     f"declare it: `--let '{name}: matrix(1, n)'`",
                     inference.text,
                     inference.open_names(inference.parsed.root),

@@ -24,6 +24,7 @@ ORDER = [
     "rules",
     "steps",
     "latex_input",
+    "slips",
     "parse",
     "shapes",
     "properties",
