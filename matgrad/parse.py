@@ -314,7 +314,8 @@ def _bad_character(text: str, at: int) -> SyntaxProblem:
     start = at - 1 if combining and at else at  # an accent is marked with its letter
     hints = {
         "$": "leave out the dollar signs",
-        "#": "a comment is allowed in files only",
+        "#": "a comment is allowed in files only; leave it out"
+        + (f": `{text[:at].strip()}`" if _is_short(text[:at].strip()) else ""),
         "%": "a comment is allowed in files only; five percent is `5/100`",
         ".": "leave it out, or write `*` for a product",
         "&": "separate the entries of a row with a comma, as in `[a, b; c, d]`",
@@ -410,6 +411,8 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
         mark = Mark(len(text.rstrip()), len(text.rstrip()) + 1, "it ends here")
         if operand_expected and previous.type in _OPERATORS | {"PREFIX"}:
             here = Mark(previous.start_pos or 0, previous.end_pos or 0, "nothing stands after this")
+            if previous.type == "PREFIX":
+                return _no_argument(text, previous)
             rest = text[: previous.start_pos].rstrip()
             alone = f": `{rest}`" if _is_short(rest) else ""
             ended = len(tokens) > 1 and tokens[-2].type in _OPERAND_END and opened is None
@@ -444,11 +447,17 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
         return slip
     if token.type in ("RPAR", "RSQB", "RBRACE"):
         if opened is None:
+            without = (text[: mark.start] + text[mark.end :]).strip()
+            once = (
+                text.count(shown) == text.count({")": "(", "]": "[", "}": "{"}.get(shown, "")) + 1
+            )
             return SyntaxProblem(
                 f"`{shown}` closes nothing",
                 (mark,),
-                f"leave it out, or open the bracket before it: `({text.strip()}`"
-                if shown == ")" and text.count(")") == text.count("(") + 1
+                f"leave it out: `{without}`, or open the bracket before it: `({text.strip()}`"
+                if shown == ")" and once and _is_short(text)
+                else f"leave it out: `{without}`, or open the bracket before it"
+                if once and _is_short(text)
                 else "leave it out, or open the bracket before it",
                 text,
             )
@@ -462,17 +471,26 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             )
     if operand_expected and previous is not None and token.type in _OPERATORS | _AFTER_OPERAND:
         before = _shown(text, previous)
+        if previous.type == "PREFIX":
+            return _no_argument(text, previous)
+        help = f"write what stands before `{shown}`, or leave one of the two out"
+        if previous.type == "AT" and token.type == "RSQB":
+            help = "write an index, as in `x[1]`, `X[1,2]` or `X[:,1]`"
+        elif previous.type == "COMMA" and token.type in _AFTER_OPERAND:
+            help = "leave out the comma, or write what comes after it"
         return SyntaxProblem(
             f"something is missing between `{before}` and `{shown}`",
             (mark._replace(label="a name, a number or a bracket was expected here"),),
-            f"write what stands before `{shown}`, or leave one of the two out",
+            help,
             text,
         )
     if token.type == "EQUALS":
+        right = text[mark.end :].strip(" =")
         return SyntaxProblem(
             "an equation stands where an expression was expected",
             (mark,),
-            "give the side that is to be differentiated",
+            "give the side that is to be differentiated"
+            + (f": `{right}`" if at == 1 and "=" not in right and _is_short(right) else ""),
             text,
         )
     if (
@@ -528,6 +546,16 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
         f"expected {' or '.join(words)}"
         if known
         else "expected an operator such as `*`, or the end of what was begun before it",
+        text,
+    )
+
+
+def _no_argument(text: str, function: Token) -> SyntaxProblem:
+    name = _shown(text, function)
+    return SyntaxProblem(
+        f"`{name}` stands here without an argument",
+        (Mark(function.start_pos or 0, function.end_pos or 0, "of what?"),),
+        f"write `{name}(x)`",
         text,
     )
 
