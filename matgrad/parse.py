@@ -473,9 +473,16 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
         before = _shown(text, previous)
         if previous.type == "PREFIX":
             return _no_argument(text, previous)
+        if previous.type in ("BAR_OPEN", "NORM_OPEN"):
+            return _odd_bar(text, tokens[: at - 1], previous)
         help = f"write what stands before `{shown}`, or leave one of the two out"
         if previous.type == "AT" and token.type == "RSQB":
             help = "write an index, as in `x[1]`, `X[1,2]` or `X[:,1]`"
+        elif opened is not None and opened.type == "AT" and token.type in ("RSQB", "COMMA"):
+            whole = f"{text[: mark.start]}:{text[mark.start :]}".strip()
+            help = "write `:` for a whole row or column" + (
+                f": `{whole}`" if _is_short(whole) else ""
+            )
         elif previous.type == "COMMA" and token.type in _AFTER_OPERAND:
             help = "leave out the comma, or write what comes after it"
         return SyntaxProblem(
@@ -486,11 +493,12 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
         )
     if token.type == "EQUALS":
         right = text[mark.end :].strip(" =")
+        named = re.fullmatch(r"\s*\w+\s*(\([\w\s,]*\))?\s*", text[: mark.start])
         return SyntaxProblem(
             "an equation stands where an expression was expected",
             (mark,),
             "give the side that is to be differentiated"
-            + (f": `{right}`" if at == 1 and "=" not in right and _is_short(right) else ""),
+            + (f": `{right}`" if named and "=" not in right and _is_short(right) else ""),
             text,
         )
     if (

@@ -371,7 +371,9 @@ class Inference:
                 self.limit_towers(node)
                 self.shapes[id(node)] = getattr(self, node.kind)(node)
             except MatgradError as problem:
-                problems.append(problem)
+                told = [(p.message, p.marks) for p in problems]
+                if (problem.message, problem.marks) not in told:
+                    problems.append(problem)
                 if len(problems) == MAX_PROBLEMS:
                     break
         if problems:
@@ -447,7 +449,12 @@ class Inference:
 
     def operand(self, node: Syntax) -> str:
         """The text of a node with the brackets around it, to stand in a longer expression."""
-        return " ".join(self.text[node.start : node.end].split())
+        text = " ".join(self.text[node.start : node.end].split())
+        if (
+            node.kind == "juxtapose" and text.isalnum()
+        ):  # `AX`, of which a transpose would turn X alone
+            return f"({'*'.join(map(self.operand, node.args))})"
+        return text
 
     def open_names(self, *nodes: Syntax) -> tuple[str, ...]:
         """The undeclared names below nodes that have a second kind."""
@@ -528,6 +535,9 @@ class Inference:
         return shape
 
     def unknown_name(self, node: Syntax, name: str) -> NameProblem:
+        slip = find(self.text, node.start)
+        if slip is not None:
+            return NameProblem(slip.message, (Mark(slip.start, slip.end),), slip.help, self.text)
         mark = Mark(node.start, node.end, "unknown name")
         close = _closest(name, tuple(BY_NAME)) if len(name) > 2 else None
         product = "*".join(name) if name.isalpha() else name
@@ -788,7 +798,11 @@ class Inference:
                 f"write `{before}inv({self.source(b)})`{entry}"
                 if t.kind == MATRIX
                 else f"write `{x}./{y}` (entry by entry)"
+                if same or self.shape(a).kind == SCALAR
+                else f"divide by a number, such as `norm({self.source(b)})`"
             )
+            if b.kind == "name" and b.value not in self.declared and t.kind == MATRIX:
+                help += f"; if `{y}` is a number, declare it: `--let '{y}: scalar'`"
             raise self.problem(
                 f"`/` divides by a scalar, and `{self.source(b)}` is a {shape_text(t)}",
                 b,
@@ -852,7 +866,7 @@ class Inference:
 
     def raised(self, node: Syntax, base: Syntax, how: str) -> Shape:
         s = self.shape(base)
-        x = self.source(base)
+        x, y = self.source(base), self.operand(base)
         if s.kind == SCALAR:
             return s
         if s.kind == MATRIX:
@@ -872,9 +886,9 @@ class Inference:
         raise self.problem(
             f"`{x}` is a {shape_text(s)}, and a vector has no power",
             base,
-            help=f"write `{x}{dotted}` (entry by entry), `{_tight(x)}'*{x}` (squared length)"
+            help=f"write `{y}{dotted}` (entry by entry), `{_tight(y)}'*{y}` (squared length)"
             if s.kind == VECTOR
-            else f"write `{x}{dotted}` (entry by entry)",
+            else f"write `{y}{dotted}` (entry by entry)",
         )
 
     def epow(self, node: Syntax) -> Shape:
@@ -914,7 +928,7 @@ class Inference:
                 raise ShapeProblem(
                     "an index is a whole number from 1, or a name",
                     (Mark(item.start, item.end),),
-                    "the first entry is `x[1]`",
+                    f"the first entry is `{self.source(base)}[{','.join('1' * count)}]`",
                     self.text,
                 )
             size = resolve(size)

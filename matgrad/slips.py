@@ -28,6 +28,31 @@ _MODULES = r"(?:np|numpy|jnp|jax|torch|tf|scipy|sp|sympy|math|F|nn|linalg|functi
 # In order: the first that covers the character at fault is the one that is told.
 SLIPS = [
     Slip(
+        r"\bsum_(?:\{[^{}]*\}|\w)(?:\^\S+)?",
+        "a sum stands in one call, with its range",
+        words="write `sum(i=1:n, x[i]^2)` for a sum over an index, `sum(x)` for that of all entries",
+    ),
+    Slip(r"\.\.\.?(?=\w)", "a range is written with a colon", ":"),
+    Slip(r"/\*.*?\*/|//.*", "a comment is allowed in files only", " "),
+    Slip(
+        r"\bd/d\w+",
+        "the derivative is not written out in the expression",
+        words="give the function alone, and the variable with `--wrt x`",
+    ),
+    Slip(
+        r"\bwhere\b.*",
+        "what a name is stands in a declaration",
+        words="leave it out here, and declare the names: `--let 'x: vector(n)'`",
+    ),
+    Slip(r"\b1_\{?(?P<n>\w)\}?", "the vector of ones is `ones(n)`", r"ones(\g<n>)"),
+    Slip(r"\b0_\{?(?P<n>\w)\}?", "the vector of zeros is `zeros(n)`", r"zeros(\g<n>)"),
+    Slip(
+        r"\bnorm\((?P<x>[^()]*)\)_\{?(?P<k>1|2)\}?",
+        "the kind of norm is in the function's name",
+        r"norm\g<k>(\g<x>)",
+    ),
+    Slip(r"(?<=\))_\{?(?P<i>\w)\}?", "an index stands in square brackets", r"[\g<i>]"),
+    Slip(
         r"\b(?:\w+\.)*(?:sum|mean)\((?P<x>[^(),]*),\s*(?:axis|dim)\s*=\s*(?:1|-1)\)",
         "`axis=1` is not of the language",
         r"rowsum(\g<x>)",
@@ -117,7 +142,7 @@ SLIPS = [
         r"\g<x>[\g<i>]",
     ),
     Slip(
-        r"(?P<f>\b[a-z]\w*)\s*\{(?P<x>[^{}]*)\}",
+        r"(?P<f>\b[a-z][a-z0-9]*)\s*\{(?P<x>[^{}]*)\}",
         "the argument of a function stands in round brackets",
         r"\g<f>(\g<x>)",
     ),
@@ -156,7 +181,7 @@ SLIPS = [
 # Characters that look like, or are meant as, one of the language.
 MEANT = {
     **dict.fromkeys("‘´′`＇", "'"),
-    **dict.fromkeys("×•∗✕⨯", "*"),
+    **dict.fromkeys("×•∙∗✕⨯", "*"),
     **dict.fromkeys("÷∕⁄", "/"),
     **dict.fromkeys("–—‐‑‒", "-"),
     "∥": "‖",
