@@ -52,6 +52,7 @@ ARRAY = "array"
 MAX_POWER = 64
 MAX_PRODUCT = 2000
 MAX_SUM = 10_000
+MAX_KRONECKER = 30
 MAX_NESTED_STACKS = 50
 MAX_PROBLEMS = 20  # that are told at once
 MAX_NESTED_POWERS = (
@@ -304,6 +305,7 @@ class Inference:
         self.names: dict[str, Shape] = {}
         self.constants: dict[int, Dim] = {}
         self.notes: list[str] = []
+        self.krons: dict[int, int] = {}  # how many factors a Kronecker product has
         self.towers: dict[int, int] = {}  # how deep powers stand in each other
         self.counts: dict[int, int] = {}  # factors of a product, terms of a sum, depth of a stack
         self.ranges: dict[int, tuple[Dim, Dim]] = {}
@@ -1261,6 +1263,15 @@ class Inference:
         return ex.SCALAR_SHAPE
 
     def kronecker(self, node: Syntax) -> Shape:
+        # A size of the product is the product of as many sizes.
+        self.krons[id(node)] = count = sum(self.krons.get(id(a), 1) for a in node.args)
+        if count > MAX_KRONECKER:
+            raise LimitProblem(
+                f"a Kronecker product has at most {MAX_KRONECKER} factors",
+                (Mark(node.start, node.end),),
+                "give parts of it names of their own",
+                self.text,
+            )
         s, t = (self.shape(a) for a in node.args)
         if SCALAR in (s.kind, t.kind):
             return t if s.kind == SCALAR else s

@@ -182,6 +182,7 @@ def test_language_page_has_the_limits() -> None:
     from matgrad.parse import MAX_LENGTH, MAX_NUMBER_DIGITS
     from matgrad.rewrite import _MAX_TERMS, MAX_FACTORS
     from matgrad.shapes import (
+        MAX_KRONECKER,
         MAX_NESTED_POWERS,
         MAX_NESTED_STACKS,
         MAX_POWER,
@@ -199,6 +200,7 @@ def test_language_page_has_the_limits() -> None:
     assert f"at most {MAX_NUMBER_BITS:,} bits" in section
     assert f"a product has at most {MAX_PRODUCT:,} factors" in section.lower()
     assert f"at most {MAX_FACTORS} factors" in section
+    assert f"a Kronecker product {MAX_KRONECKER}" in section
     assert f"at most {MAX_SUM:,} terms" in section
     assert (
         f"at most {MAX_NESTED_STACKS} deep in each other, and powers {MAX_NESTED_POWERS}" in section

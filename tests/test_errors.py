@@ -24,11 +24,12 @@ from unittest import mock
 import pytest
 
 from matgrad.cli import main
+from matgrad.derive import declarations
 from matgrad.errors import Mark, MatgradError, SyntaxProblem
 from matgrad.functions import FUNCTION_NAMES
 from matgrad.parse import parse
 from matgrad.render.problems import problem_text
-from matgrad.shapes import Declared, declare
+from matgrad.shapes import Declared, declare, read
 
 ERRORS = Path(__file__).resolve().parent / "errors"
 FILES = sorted(ERRORS.glob("*/*.txt"))
@@ -191,6 +192,33 @@ def test_what_is_offered_can_be_pasted(path: Path) -> None:
                 assert error not in run(*arguments, *added, stdin=sent).err.split("\n"), text
         elif not text.startswith("-") and text not in FUNCTION_NAMES:
             parse(text, "expression", declared, declared)
+
+
+PRODUCTS = [path for path in FILES if "_product" in path.stem or "_times_" in path.stem]
+
+
+@pytest.mark.parametrize("path", PRODUCTS, ids=[path.stem for path in PRODUCTS])
+def test_the_repair_of_a_product_mends_it(path: Path) -> None:
+    """What is offered for two factors, put in their place, has not the same error."""
+    arguments, sent = split(command_of(path))
+    text = sent.decode().strip() if arguments[1] == "-" else arguments[1]
+    declared = declarations(lets_of(shlex.join(arguments)))
+    problem = problem_of(text, declared)
+    if problem is None:
+        pytest.skip("the text itself is right")
+    start, end = min(m.start for m in problem.marks), max(m.end for m in problem.marks)
+    for repair in re.findall("(?:did you mean|write|or|,) `([^`]+)`(?! instead)", problem.help):
+        again = problem_of(text[:start] + repair + text[end:], declared)
+        assert again is None or again.message != problem.message, repair
+
+
+def problem_of(text: str, declared: dict[str, Declared]) -> MatgradError | None:
+    """What is wrong with an expression."""
+    try:
+        read(text, declared)
+    except MatgradError as problem:
+        return problem
+    return None
 
 
 def declare_or_none(text: str) -> Declared | None:
