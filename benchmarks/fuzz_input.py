@@ -296,8 +296,8 @@ def examine(case: Case, seconds: float, apart: bool) -> tuple[str, list[str]]:
     spent = time.perf_counter() - start
     if spent > seconds + 2 + apart:
         found.append(f"{spent:.1f} seconds")
-    kinds = {2: "wrong input", 3: "unsupported", 4: "limit"}
-    kind = outcome.problems[0].kind if outcome.problems else kinds.get(outcome.code, "answer")
+    kinds = {0: "answer", 2: "wrong input", 3: "unsupported", 4: "limit"}
+    kind = outcome.problems[0].kind if outcome.problems else kinds.get(outcome.code, "crash")
     if "no answer within" in outcome.err:
         kind = "out of time"
     return kind + (" (own process)" if apart else ""), found
