@@ -763,9 +763,15 @@ def cost(e: Expr) -> int:
     known = _costs.get(e)
     if known is not None:
         return known
-    for node in postorder(e):
-        if node not in _costs:
-            _costs[node] = _own_cost(node)
+    todo = [e]
+    while todo:  # not postorder: what is below a node of known cost is not walked again
+        node = todo[-1]
+        missing = [a for a in node.args if a not in _costs]
+        if missing:
+            todo.extend(missing)
+            continue
+        _costs[node] = _own_cost(node)
+        todo.pop()
     return _costs[e]
 
 

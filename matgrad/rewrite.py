@@ -812,7 +812,8 @@ def _read_off_symmetric(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
         n = split_term(total, depends)[1].args[0].shape.rows
         return ex.mul(found, ex.duplication(n))
     turned = push_transposes(ex.transpose(found))
-    return ex.add(found, turned, ex.neg(ex.hadamard(ex.eye(n), found)))
+    eye = ex.eye(found.shape.rows)
+    return ex.add(found, turned, ex.neg(ex.hadamard(eye, found)))
 
 
 def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:

@@ -26,6 +26,7 @@ ORDER = [
     "rules",
     "steps",
     "latex_input",
+    "slips",
     "parse",
     "shapes",
     "scalar_calculus",
