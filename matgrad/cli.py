@@ -381,7 +381,7 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
     "--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative."
 )
 def diff(**options: Any) -> None:
-    """The derivative of EXPR, step by step. EXPR of - reads standard input.
+    """The derivative of EXPR, step by step. EXPR of - reads standard input, all of it as one expression.
 
     \b
     matgrad diff "tr(X*B*X')" --wrt X

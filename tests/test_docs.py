@@ -461,7 +461,7 @@ def test_json_answer_fits_the_schema(arguments: list[str]) -> None:
         (["foo*x", "--wrt", "x"], "name", 2),
         (["x*x"], "shape", 2),
         (["x'y"], "usage", 2),
-        (["A*X*B", "--wrt", "X"], "unsupported", 3),
+        (["tr(X^k)", "--wrt", "k"], "unsupported", 3),
         (["tr(X^65)"], "limit", 4),
         (["x'x", "--let", "x: vectr"], "name", 2),
         (["x'x", "--nonsense"], "usage", 2),

@@ -33,6 +33,7 @@ ORDER = [
     "properties",
     "rulebook",
     "rewrite",
+    "structure",
     "differential",
     "trace_form",
     "simplify",
