@@ -490,7 +490,10 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
     if not name:
         raise NameProblem("`--wrt` names no variable", help="write `--wrt X`")
     if name in typed.variables and name not in names:
-        raise Unsupported(f"`{name}` is an integer: there is no derivative by it")
+        raise Unsupported(
+            f"`{name}` is an integer: there is no derivative by it",
+            help="give the derivative by another variable; a real power of a matrix is `expm(c*logm(X))`",
+        )
     if name not in names:
         known = f"it has {', '.join(names)}" if names else "it has no variables"
         alike = [n for n in names if n.lower() == name.lower() or n in re.split(r"\W+", wrt)]
