@@ -307,6 +307,26 @@ def rename_index(e: Expr, old: str, new: str) -> Expr:
     return transform(e, change)
 
 
+def at_index(root: Expr, name: str, value: int) -> Expr:
+    """The expression for one value of an index. A sum over an index of the same name has its own."""
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        args = tuple(done[a] for a in node.args)
+        if node.kind == INDEX:
+            done[node] = index(args[0], *(value if i == name else i for i in node.data))
+        elif node.kind == CONST and node.data == ("basis", name):
+            done[node] = basis(value, node.shape.rows)
+        elif node.kind == CONST and node.data == ("index", name):
+            done[node] = num(value)
+        elif node.kind == SUM:
+            own, first, last = node.data
+            first, last = (dim_renamed(bound, name, value) for bound in (first, last))
+            done[node] = sum_over(own, first, last, node.args[0] if own == name else args[0])
+        else:
+            done[node] = rebuild(node, args) if args else node
+    return done[root]
+
+
 def is_zero(e: Expr) -> bool:
     """Whether e is the constant zero. A false answer means "not written as zero"."""
     return e is ZERO or (e.kind == CONST and e.data[0] == "zeros")
@@ -763,9 +783,15 @@ def cost(e: Expr) -> int:
     known = _costs.get(e)
     if known is not None:
         return known
-    for node in postorder(e):
-        if node not in _costs:
-            _costs[node] = _own_cost(node)
+    todo = [e]
+    while todo:  # not postorder: what is below a node of known cost is not walked again
+        node = todo[-1]
+        missing = [a for a in node.args if a not in _costs]
+        if missing:
+            todo.extend(missing)
+            continue
+        _costs[node] = _own_cost(node)
+        todo.pop()
     return _costs[e]
 
 

@@ -51,7 +51,7 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node, False)]
         elif is_entrywise(node):
             parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in (*_OF_TRANSPOSE, "kron"):
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK, ex.SUM) or node.op in (*_OF_TRANSPOSE, "kron"):
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
@@ -102,6 +102,8 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
     if node.kind == ex.MUL:
         count = node.data[1]
         return ex.mul(ex.num(node.coefficient), *args[:count], *reversed(args[count:]))
+    if node.kind == ex.SUM:
+        return ex.rebuild(node, args)
     if node.kind == ex.STACK:
         # The grid of blocks is transposed with them.
         columns = node.data

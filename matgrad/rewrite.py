@@ -658,6 +658,16 @@ def _one_transpose(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.transpose(push_transposes(ex.transpose(e)))
 
 
+def _basis_entry(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """1 for e_i[i], 0 for e_1[2]; any other e_i[j] as an entry of the identity, which says how large it is."""
+    (at,), here = e.data, e.args[0].data[1]
+    if at == here:
+        return ex.ONE
+    if isinstance(at, int) and isinstance(here, int):
+        return ex.ZERO
+    return ex.index(ex.eye(e.args[0].shape.rows), at, here)
+
+
 def _basis_stack(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """a e_1 + b e_2 -> [a; b] (or rows, [a, b]), zeros where no term stands."""
     row = e.shape.kind == ex.ROW
@@ -912,7 +922,8 @@ def _read_off_symmetric(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
         n = split_term(total, depends)[1].args[0].shape.rows
         return ex.mul(found, ex.duplication(n))
     turned = push_transposes(ex.transpose(found))
-    return ex.add(found, turned, ex.neg(ex.hadamard(ex.eye(found.shape.rows), found)))
+    eye = ex.eye(found.shape.rows)
+    return ex.add(found, turned, ex.neg(ex.hadamard(eye, found)))
 
 
 def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -963,6 +974,7 @@ PROCEDURES: dict[str, Procedure] = {
     "sylvester-commuting": _frechet_of_commuting,
     "block-product": _block_product,
     "block-sum": _block_product,
+    "basis-entry": _basis_entry,
     "basis-stack": _basis_stack,
     "factor-scalar": _factor_scalar,
     "add-numbers": _add_numbers,

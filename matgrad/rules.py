@@ -1706,6 +1706,16 @@ _SIMPLIFY = (
         (),
     ),
     Rule(
+        "basis-entry",
+        "e_i[j] -> eye(n)[j,i]",
+        "i: index(n); j: index(n)",
+        "e_i is column i of I: 1 in place i, 0 elsewhere",
+        False,
+        "definition of e_i",
+        "simplify",
+        (),
+    ),
+    Rule(
         "basis-stack",
         "a*e_1 + b*e_2 -> [a; b]",
         "a: scalar; b: scalar; e_1: basis(2); e_2: basis(2)",

@@ -69,6 +69,8 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return _improve_product(e, recorder)
     if e.kind == ex.SUM:
         return _improve_index_sum(e, recorder)
+    if e.kind == ex.INDEX and e.args[0].kind == ex.CONST and e.args[0].op == "basis":
+        return recorder.run("basis-entry", e, e)
     if e.kind != ex.CALL:
         return e
     if e.op == "inv" and has_property(e.args[0], "orthogonal"):
