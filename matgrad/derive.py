@@ -24,7 +24,7 @@ from matgrad.errors import (
 )
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
-from matgrad.properties import taken_for_granted
+from matgrad.properties import is_symmetric, taken_for_granted
 from matgrad.rewrite import (
     Recorder,
     Replay,
@@ -246,6 +246,25 @@ class Derivation:
                     return term
         return ex.zeros(self.subject.shape)
 
+    def _read_off(self, rule: str, final: Expr) -> Expr:
+        """The derivative that a term of the trace form gives, simplified."""
+        found = self.recorder.run(rule, final, final)
+        if ex.cost(found) > MAX_SIMPLIFIED:  # simplifying walks along every product of every term
+            raise LimitProblem(
+                f"written out, the derivative has {ex.cost(found):.3g} symbols before it is simplified",
+                help=f"up to {MAX_SIMPLIFIED} symbols are simplified; give the innermost part a name of its own"
+                " and apply the chain rule to the pieces",
+            )
+        self.recorder.next_line()
+        return simplify(self._written(found), self.recorder)
+
+    def _is_second(self, v: Expr) -> bool:
+        """Whether this is the second derivative of a number by one variable, which is symmetric."""
+        first = self.inner
+        if first is None or first.inner is not None or self.direction is not None:
+            return False
+        return first.expression.is_scalar and first.wrt is v and not v.is_scalar
+
     def _part(self, number: int, v: Expr) -> Part:
         recorder = self.recorder
         recorder.part = number
@@ -260,17 +279,17 @@ class Derivation:
             recorder.enter(DERIVATIVE)
             kind = structure(v) if cookbook else ""
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
-            found = recorder.run(rule, final, final)
-            if (
-                ex.cost(found) > MAX_SIMPLIFIED
-            ):  # simplifying walks along every product of every term
-                raise LimitProblem(
-                    f"written out, the derivative has {ex.cost(found):.3g} symbols before it is simplified",
-                    help=f"up to {MAX_SIMPLIFIED} symbols are simplified; give the innermost part a name of its own"
-                    " and apply the chain rule to the pieces",
-                )
-            recorder.next_line()
-            mixed = simplify(self._written(found), recorder)
+            mixed = self._read_off(rule, final)
+            if self._is_second(v) and not is_symmetric(mixed):
+                before = list(recorder.steps)
+                del recorder.steps[len(self.steps_of(None)) :]
+                recorder.enter(DERIVATIVE)
+                recorder.keeps_symmetry = True
+                other = self._read_off(rule, final)
+                if is_symmetric(other):
+                    mixed = other
+                else:
+                    recorder.steps[:] = before
         part = Part(number, v, final, mixed)
         if self.direction is None:
             part.derivative = in_layout(mixed, self.subject, v, self.layout)
