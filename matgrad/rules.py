@@ -1920,7 +1920,7 @@ _SIMPLIFY = (
         (),
     ),
     Rule(
-        "logistic",
+        "logistic-scalar",
         "(1 + exp(x))^(-k) -> sigmoid(-x)^k",
         "x: scalar; k: whole",
         "1/(1 + eᵗ) = σ(-t)",
@@ -1987,7 +1987,10 @@ _SIMPLIFY = (
         False,
         "calculus",
         "simplify",
-        (),
+        (
+            "a*x^(-j)*A = a*x^(k - j)*x^(-k)*A | tᵃ tᵇ = tᵃ⁺ᵇ",
+            "a*x^(-j)*A + b*x^(-k)*A = (a*x^(k - j) + b)*x^(-k)*A | distributive law",
+        ),
     ),
     Rule(
         "block-product",
@@ -2087,7 +2090,10 @@ _SIMPLIFY = (
         False,
         _HIGHAM,
         "simplify",
-        (),
+        (
+            "P^2*inv(P) + P*inv(P)*P + inv(P)*P^2 = 3*P^2*inv(P) | d(P³), for a direction that commutes with P; likewise d of every power",
+            "dexpm(P, inv(P)) = expm(P)*inv(P) | expm is a limit of sums of powers: its derivative is that of a number",
+        ),
     ),
     Rule(
         "dlogm-commuting",
@@ -2097,7 +2103,10 @@ _SIMPLIFY = (
         False,
         _HIGHAM,
         "simplify",
-        (),
+        (
+            "P^2*inv(P) + P*inv(P)*P + inv(P)*P^2 = 3*P^2*inv(P) | d(P³), for a direction that commutes with P; likewise d of every power",
+            "dlogm(P, inv(P)) = inv(P)*inv(P) | logm is a limit of sums of powers: its derivative is that of a number",
+        ),
     ),
     Rule(
         "dsinm-commuting",
@@ -2107,7 +2116,10 @@ _SIMPLIFY = (
         False,
         _HIGHAM,
         "simplify",
-        (),
+        (
+            "P^2*inv(P) + P*inv(P)*P + inv(P)*P^2 = 3*P^2*inv(P) | d(P³), for a direction that commutes with P; likewise d of every power",
+            "dsinm(P, inv(P)) = cosm(P)*inv(P) | sinm is a limit of sums of powers: its derivative is that of a number",
+        ),
     ),
     Rule(
         "dcosm-commuting",
@@ -2117,7 +2129,10 @@ _SIMPLIFY = (
         False,
         _HIGHAM,
         "simplify",
-        (),
+        (
+            "P^2*inv(P) + P*inv(P)*P + inv(P)*P^2 = 3*P^2*inv(P) | d(P³), for a direction that commutes with P; likewise d of every power",
+            "dcosm(P, inv(P)) = -sinm(P)*inv(P) | cosm is a limit of sums of powers: its derivative is that of a number",
+        ),
     ),
     Rule(
         "sylvester-commuting",
@@ -2127,7 +2142,7 @@ _SIMPLIFY = (
         False,
         _HIGHAM,
         "simplify",
-        (),
+        ("P*(inv(P)*inv(P)/2) + (inv(P)*inv(P)/2)*P = inv(P) | so it is the Z with P Z + Z P = Q",),
     ),
     Rule(
         "kron-rows-and-columns",
@@ -2137,7 +2152,11 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 2",
         "simplify",
-        (),
+        (
+            "y'⊗x = x*y' | entry (i, j) of both is x_i y_j",
+            "y'⊗(x⊗A) = (y'⊗x)⊗A | associative law",
+            "y'⊗(x⊗A) = (x*y')⊗A | both lines together",
+        ),
     ),
     Rule(
         "kron-columns-and-rows",
@@ -2147,7 +2166,11 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 2",
         "simplify",
-        (),
+        (
+            "x⊗y' = x*y' | entry (i, j) of both is x_i y_j",
+            "x⊗(y'⊗A) = (x⊗y')⊗A | associative law",
+            "x⊗(y'⊗A) = (x*y')⊗A | both lines together",
+        ),
     ),
     Rule(
         "column-kron-identity",
@@ -2157,7 +2180,7 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 2",
         "simplify",
-        (),
+        ("(x⊗eye(m))*A = x⊗A | block i of both is x_i A",),
     ),
     Rule(
         "identity-kron-column",
@@ -2167,7 +2190,7 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 2",
         "simplify",
-        (),
+        ("(eye(n)⊗x)*A = A⊗x | block (i, j) of both is A_ij x",),
     ),
     Rule(
         "row-kron-identity",
@@ -2177,7 +2200,7 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 2",
         "simplify",
-        (),
+        ("A*(x'⊗eye(m)) = x'⊗A | block j of both is x_j A",),
     ),
     Rule(
         "identity-kron-row",
@@ -2187,7 +2210,7 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 2, sec. 2",
         "simplify",
-        (),
+        ("A*(eye(n)⊗x') = A⊗x' | block (i, j) of both is A_ij xᵀ",),
     ),
     Rule(
         "one-transpose",

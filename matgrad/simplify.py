@@ -375,7 +375,7 @@ def _logistic_power(e: Expr, recorder: Recorder) -> Expr:
     x = _exponent_in_one_plus(e.args[0])
     if x is None or k is None or k >= 0:
         return e
-    rule = "logistic" if e.is_scalar else "logistic-entrywise"
+    rule = "logistic-scalar" if e.is_scalar else "logistic-entrywise"
     return recorder.apply(rule, e, x=x, k=ex.num(-k))
 
 
