@@ -809,6 +809,8 @@ def _own_cost(e: Expr) -> int:
             return below + len(e.args) - 1 + sum(a.kind in (ADD, MUL) for a in e.args)
         brackets = e.args[0].kind in (ADD, MUL)
         if e.op in ("power", "matpow", "epow"):
-            return below + brackets + (e.args[1].kind != NUM or e.args[1].data != -1)
+            k = integer(e.args[1])
+            short = k is not None and (k > 0 or k == -1)  # `x^2` is no longer than `x x`
+            return below + brackets + (not short)
         return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
     return below + 1
