@@ -104,6 +104,8 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
             if after is not e:
                 return after
         return e
+    if e.op == "epow" and e.args[0].op == "eye" and (ex.integer(e.args[1]) or 0) > 0:
+        return recorder.apply("identity-entrywise", e, A=e.args[0], k=e.args[1])
     if e.op in ("power", "epow"):
         after = _logistic_power(e, recorder)
         if after is not e:
@@ -117,6 +119,10 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
             return after
     if e.op in ("dexpm", "dlogm", "dsinm", "dcosm", "sylvester"):
         return recorder.run(f"{e.op}-commuting", e, e)
+    if e.op in ("sum", "tr", "mean"):
+        after = recorder.run("scalar-out", e, e)
+        if after is not e:
+            return after
     if e.op == "sum":
         return _improve_total(e, recorder)
     if e.op == "tr" and e.args[0].kind == ex.CONST and e.args[0].op == "eye":
@@ -143,6 +149,8 @@ def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
     if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
         return recorder.run("scalar-out", e, e)
     if e.op == "diagonal":
+        if _is(inside, "transpose"):
+            return recorder.apply("diagonal-of-transpose", e, X=inside.args[0])
         if _is(inside, "diag"):
             return recorder.apply("diagonal-of-diag", e, x=inside.args[0])
         for i in range(1, len(inside.chain)):
@@ -164,6 +172,12 @@ def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
         if len(inside.chain) > 1 and _is(inside.chain[0], "diag"):
             x, rest = inside.chain[0].args[0], ex.mul(*inside.chain[1:])
             return recorder.apply("dg-of-scaled", e, x=x, X=rest)
+        if len(inside.chain) > 1 and _is(inside.chain[-1], "diag"):
+            x, rest = inside.chain[-1].args[0], ex.mul(*inside.chain[:-1])
+            return recorder.apply("dg-of-scaled-columns", e, x=x, X=rest)
+        if inside.kind == ex.ADD and any(_is(link, "dg") for t in inside.args for link in t.chain):
+            first, *others = inside.args
+            return recorder.apply("dg-of-sum", e, A=first, B=ex.add(*others))
     if e.op == "tril":
         if has_property(inside, "lower"):
             return recorder.apply("tril-of-lower", e, X=inside)
@@ -244,8 +258,11 @@ def _scaled_lines(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _quotients(e: Expr, recorder: Recorder) -> Expr:
-    """sin x/cos x, sinh x/cosh x and t/√t."""
+    """sin x/cos x, sinh x/cosh x, t/√t, and relu(t) sign(relu(t))."""
     factors = e.args if e.kind == ex.CALL else e.scalars
+    for a in factors:
+        if _is(a, "sign") and _is(a.args[0], "relu") and a.args[0] in factors:
+            return recorder.apply("relu-sign", e, x=a.args[0].args[0])
     for a in factors:
         if not (_is(a, "power") or _is(a, "epow")) or a.args[1].kind != ex.NUM:
             continue
@@ -275,6 +292,9 @@ def _join_vecs(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _improve_product(e: Expr, recorder: Recorder) -> Expr:
+    if e.coefficient == -1 and not e.scalars and len(e.chain) == 1 and e.chain[0].kind == ex.ADD:
+        if any(number_of(t).data < 0 for t in e.chain[0].args):
+            return recorder.run("expand", e, e)  # -(A - B) is B - A
     if recorder.keeps_symmetry and len(e.chain) > 1:
         after = recorder.run("expand", e, e)
         if after is not e:
