@@ -32,6 +32,10 @@ _OF_TRANSPOSE = frozenset(
 )
 
 
+_MIRRORED = {"tril": "triu", "triu": "tril"}
+_TO_ARGUMENTS = _OF_TRANSPOSE | {"kron", "sylvester", *_MIRRORED}
+
+
 def push_transposes(e: Expr) -> Expr:
     """e with every transpose moved inward, to variables and functions; symmetric S' becomes S.
 
@@ -53,7 +57,7 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
         elif node.op in ("inv", "matpow"):
             parts = [(a, turn and not a.is_scalar) for turn in (flip, not flip) for a in node.args]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK, ex.SUM) or node.op in (*_OF_TRANSPOSE, "kron"):
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK, ex.SUM) or node.op in _TO_ARGUMENTS:
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
@@ -114,6 +118,10 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         return ex.stack(tuple(turned), len(args) // columns)
     if node.kind == ex.ADD or node.op in ("diag", "dg", "kron"):
         return ex.rebuild(node, args)
+    if node.op in _MIRRORED:
+        return ex.call(_MIRRORED[node.op], args, node.shape)
+    if node.op == "sylvester":
+        return ex.call("sylvester", (args[1], args[0], args[2]), ex.transposed_shape(node.shape))
     return ex.transpose(ex.rebuild(node, args) if node.args else node)
 
 
