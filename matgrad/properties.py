@@ -55,6 +55,8 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node, False)]
         elif is_entrywise(node):
             parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
+        elif node.op in ("inv", "matpow"):
+            parts = [(a, turn and not a.is_scalar) for turn in (flip, not flip) for a in node.args]
         elif node.kind in (ex.ADD, ex.MUL, ex.STACK, ex.SUM) or node.op in _TO_ARGUMENTS:
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
@@ -88,7 +90,8 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
     if node.is_scalar and flip:
         return args[0]
     if node.kind == ex.CALL and node.op in _OF_TRANSPOSE:
-        return _transpose_outside(node, args)
+        count = len(node.args)
+        return _transpose_outside(node, args[:count], args[count:])
     if is_entrywise(node):
         count = len(node.args)
         return _pushed_entrywise(node, flip, args[:count], args[count:])
@@ -122,15 +125,13 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
     return ex.transpose(ex.rebuild(node, args) if node.args else node)
 
 
-def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
-    """f(A') as f(A)', if every array among the arguments is a transpose."""
+def _transpose_outside(node: Expr, args: tuple[Expr, ...], turned: tuple[Expr, ...] = ()) -> Expr:
+    """f(A') as f(A)', if every array among the arguments is a transpose, or longer than its own, which is in `turned`."""
     arrays = [a for a in args if not a.is_scalar]
     if arrays and all(a.kind == ex.CALL and a.op == "transpose" for a in arrays):
         return ex.transpose(_with_args(node, tuple(a if a.is_scalar else a.args[0] for a in args)))
-    if len(arrays) == 1 and arrays[0].kind in (ex.ADD, ex.MUL) and node.op in ("inv", "matpow"):
-        turned = push_transposes(ex.transpose(arrays[0]))
-        if ex.cost(turned) < ex.cost(arrays[0]):
-            return ex.transpose(_with_args(node, tuple(a if a.is_scalar else turned for a in args)))
+    if turned and arrays[0].kind in (ex.ADD, ex.MUL) and ex.cost(turned[0]) < ex.cost(arrays[0]):
+        return ex.transpose(_with_args(node, turned))
     return _with_args(node, args)
 
 

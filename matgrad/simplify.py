@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from matgrad import expr as ex
+from matgrad.dims import Dim
 from matgrad.expr import Expr, cost
 from matgrad.properties import has_property, push_transposes
 from matgrad.rewrite import Recorder, number_of
@@ -125,7 +126,7 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
             return after
     if e.op == "sum":
         return _improve_total(e, recorder)
-    if e.op == "tr" and e.args[0].kind == ex.CONST and e.args[0].op == "eye":
+    if e.op == "tr" and e.args[0].op == "eye" and _is_short(e.args[0].shape.rows, e):
         return recorder.apply("trace-of-identity", e, A=e.args[0])
     if e.op == "sign" and number_of(e.args[0]).data < 0 and e.args[0].kind != ex.NUM:
         return recorder.apply("sign-of-negative", e, x=ex.neg(e.args[0]))
@@ -191,12 +192,17 @@ def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
     return e
 
 
+def _is_short(size: Dim, e: Expr) -> bool:
+    """Whether a size as a number is no longer than e: n is, m + n may not be."""
+    return ex.cost(ex.size(size)) <= ex.cost(e)
+
+
 def _improve_total(e: Expr, recorder: Recorder) -> Expr:
     """sum(x .* y) is x'y for vectors, and the sum of ones is their number."""
     inside = e.args[0]
     if inside.shape.kind != ex.VECTOR:
         return e
-    if inside.op == "ones":
+    if inside.op == "ones" and _is_short(inside.shape.rows, e):
         return recorder.apply("sum-of-ones", e, x=inside)
     if _is(inside, "hadamard"):
         first, rest = inside.args[0], ex.hadamard(*inside.args[1:])
