@@ -809,6 +809,12 @@ def _own_cost(e: Expr) -> int:
             return below + len(e.args) - 1 + sum(a.kind in (ADD, MUL) for a in e.args)
         brackets = e.args[0].kind in (ADD, MUL)
         if e.op in ("power", "matpow", "epow"):
-            return below + brackets + (e.args[1].kind != NUM or e.args[1].data != -1)
+            exponent = e.args[1]
+            # 1/x is written without its exponent, 1/x^2 with it.
+            return (
+                below
+                + brackets
+                + (exponent.kind != NUM or (exponent.data < 0 and exponent.data != -1))
+            )
         return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
     return below + 1

@@ -2344,8 +2344,8 @@ _SIMPLIFY = (
     ),
     Rule(
         "power-scalar",
-        "(c*X)^k -> c^k*X^k",
-        "c: scalar; X: matrix(n, n); k: whole",
+        "(c*X)^2 -> c^2*X^2",
+        "c: scalar; X: matrix(n, n)",
         "scalars come out",
         True,
         "definition of the power",
@@ -2424,8 +2424,8 @@ _SIMPLIFY = (
     ),
     Rule(
         "outer-ones",
-        "ones(m)*ones(n)' -> ones(m, n)",
-        "x: vector(m); y: vector(n)",
+        "ones(m)*ones(n)' -> ones(rows(A), cols(A))",
+        "A: matrix(m, n)",
         "1 1ᵀ",
         True,
         "definition",
@@ -2440,7 +2440,7 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "simplify",
-        (),
+        ("(ones(m)*b').*A = A*diag(b) | entry (i, j) of both is A_ij b_j",),
     ),
     Rule(
         "scaled-rows",
@@ -2450,7 +2450,7 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "simplify",
-        (),
+        ("(a*ones(n)').*A = diag(a)*A | entry (i, j) of both is a_i A_ij",),
     ),
     Rule(
         "selected-kron",
@@ -2460,7 +2460,10 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "simplify",
-        (),
+        (
+            "vec(diag(ones(n))) = vec(eye(n)) | so diag(vec(I)) (1 ⊗ I) has e_i ⊗ e_i as column i",
+            "(ones(n)'⊗eye(n))*diag(vec(eye(n)))*(A⊗B)*diag(vec(eye(n)))*(ones(n)⊗eye(n)) = A.*B | entry (i, j) is that of P ⊗ Q at (i, i), (j, j)",
+        ),
     ),
     Rule(
         "diag-hadamard",
@@ -2520,7 +2523,7 @@ _SIMPLIFY = (
         True,
         "linearity",
         "simplify",
-        (),
+        ("dg(c*X) = c*dg(X) | entry by entry",),
     ),
     Rule(
         "half-power-below",
@@ -2554,8 +2557,8 @@ _SIMPLIFY = (
     ),
     Rule(
         "identity-entrywise",
-        "A.^k -> A",
-        "A: identity(n); k: whole",
+        "A.^2 -> A",
+        "A: identity(n)",
         "entries 0 and 1 are their own powers",
         True,
         "definition",
@@ -2570,7 +2573,10 @@ _SIMPLIFY = (
         False,
         "linearity",
         "simplify",
-        (),
+        (
+            "dg(A + B) = eye(n).*(A + B) | definition",
+            "dg(A + B) = dg(A) + dg(B) | distributive law",
+        ),
     ),
     Rule(
         "relu-sign",

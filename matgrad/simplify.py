@@ -90,7 +90,7 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
             core = ex.mul(*scaled.chain)
             if e.op == "inv":
                 return recorder.apply("inverse-scalar", e, c=c, X=core)
-            return recorder.apply("power-scalar", e, c=c, X=core, k=e.args[1])
+            return recorder.run("power-scalar", e, e)
     if e.op in ("transpose", "inv", "matpow"):
         return recorder.run("transposes", e, e)
     if e.op == "hadamard":
@@ -106,7 +106,7 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
                 return after
         return e
     if e.op == "epow" and e.args[0].op == "eye" and (ex.integer(e.args[1]) or 0) > 0:
-        return recorder.apply("identity-entrywise", e, A=e.args[0], k=e.args[1])
+        return recorder.run("identity-entrywise", e, e)
     if e.op in ("power", "epow"):
         after = _logistic_power(e, recorder)
         if after is not e:
@@ -500,7 +500,7 @@ def _selection(e: Expr, recorder: Recorder) -> Expr:
                 return recorder.apply("selected-kron", e, A=a, B=b)
     for left, right in itertools.pairwise(chain):
         if left.op == right.op == "ones" and left.shape.kind == ex.VECTOR:
-            return recorder.apply("outer-ones", e, x=left, y=ex.transpose(right))
+            return recorder.run("outer-ones", e, ex.mul(left, right))
     return e
 
 
