@@ -799,7 +799,7 @@ def _own_cost(e: Expr) -> int:
     below = sum(_costs[a] for a in e.args)
     if e.kind == ADD:
         # A scalar times ones is written as the scalar alone.
-        plain = sum(a.kind == MUL and bool(a.chain) and a.chain[0].op == "ones" for a in e.args)
+        plain = sum(a.kind == MUL and len(a.chain) == 1 and a.chain[0].op == "ones" for a in e.args)
         return below + len(e.args) - 1 - plain
     if e.kind == MUL:
         brackets = sum(a.kind == ADD for a in e.args)

@@ -1014,7 +1014,6 @@ PROCEDURES: dict[str, Procedure] = {
     "scalar-out": lambda e, depends: _linear_scalar(e, lambda a: True),
     "identity-entrywise": lambda e, depends: e.args[0],
     "power-scalar": _power_scalar,
-    "outer-ones": lambda e, depends: ex.ones(e.shape),
     "logistic-scalar": _logistic,
     "logistic-entrywise": _logistic,
     "cancel-transposed": _cancel_transposed,

@@ -2423,16 +2423,6 @@ _SIMPLIFY = (
         (),
     ),
     Rule(
-        "outer-ones",
-        "ones(m)*ones(n)' -> ones(rows(A), cols(A))",
-        "A: matrix(m, n)",
-        "1 1ᵀ",
-        True,
-        "definition",
-        "simplify",
-        (),
-    ),
-    Rule(
         "scaled-columns",
         "(ones(m)*b').*A -> A*diag(b)",
         "A: matrix(m, n); b: vector(n)",

@@ -484,7 +484,7 @@ def _kronecker(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _selection(e: Expr, recorder: Recorder) -> Expr:
-    """A Kronecker product of which the entries (i, i), (j, j) are taken, and 1 1'."""
+    """A Kronecker product of which the entries (i, i), (j, j) are taken."""
     chain = e.chain
     for i in range(len(chain) - 4):
         middle = chain[i + 2]
@@ -498,9 +498,6 @@ def _selection(e: Expr, recorder: Recorder) -> Expr:
             row = ex.kron(ex.ones(ex.row_shape(n)), ex.eye(n))
             if chain[i : i + 5] == (row, pick, middle, pick, column):
                 return recorder.apply("selected-kron", e, A=a, B=b)
-    for left, right in itertools.pairwise(chain):
-        if left.op == right.op == "ones" and left.shape.kind == ex.VECTOR:
-            return recorder.run("outer-ones", e, ex.mul(left, right))
     return e
 
 
