@@ -662,6 +662,13 @@ def _logistic(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return raised(mirrored, ex.neg(exponent))
 
 
+def _power_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """(c X)^k -> c^k X^k."""
+    base, exponent = e.args
+    outside = ex.power(ex.mul(ex.num(base.coefficient), *base.scalars), exponent)
+    return ex.mul(outside, ex.power(ex.mul(*base.chain), exponent))
+
+
 def _cancel_transposed(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """A' inv(A B)' -> inv(B)' and inv(A B)' B' -> inv(A)', for square A and B, in a product."""
     chain = e.chain
@@ -1005,6 +1012,8 @@ PROCEDURES: dict[str, Procedure] = {
     "stack-factor": _stack_factor,
     "one-transpose": _one_transpose,
     "scalar-out": lambda e, depends: _linear_scalar(e, lambda a: True),
+    "identity-entrywise": lambda e, depends: e.args[0],
+    "power-scalar": _power_scalar,
     "logistic-scalar": _logistic,
     "logistic-entrywise": _logistic,
     "cancel-transposed": _cancel_transposed,

@@ -2344,8 +2344,8 @@ _SIMPLIFY = (
     ),
     Rule(
         "power-scalar",
-        "(c*X)^k -> c^k*X^k",
-        "c: scalar; X: matrix(n, n); k: whole",
+        "(c*X)^2 -> c^2*X^2",
+        "c: scalar; X: matrix(n, n)",
         "scalars come out",
         True,
         "definition of the power",
@@ -2423,19 +2423,6 @@ _SIMPLIFY = (
         (),
     ),
     Rule(
-        "outer-ones",
-        "ones(m)*ones(n)' -> ones(m, n)",
-        "x: vector(m); y: vector(n)",
-        "1 1ᵀ",
-        True,
-        "definition",
-        "simplify",
-        (
-            "ones(m)*ones(n)'*y = ones(m)*sum(y) | 1ᵀ p = sum(p)",
-            "x'*ones(m, n) = sum(x)*ones(n)' | each column of it is 1; so both have a 1 everywhere",
-        ),
-    ),
-    Rule(
         "scaled-columns",
         "(ones(m)*b').*A -> A*diag(b)",
         "A: matrix(m, n); b: vector(n)",
@@ -2443,10 +2430,7 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "simplify",
-        (
-            "ones(m)*b' = ones(m, n)*diag(b) | column j is b_j throughout",
-            "(ones(m)*b').*A = A*diag(b) | entry (i, j) of both is A_ij b_j",
-        ),
+        ("(ones(m)*b').*A = A*diag(b) | entry (i, j) of both is A_ij b_j",),
     ),
     Rule(
         "scaled-rows",
@@ -2456,10 +2440,7 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "simplify",
-        (
-            "a*ones(n)' = diag(a)*ones(m, n) | row i is a_i throughout",
-            "(a*ones(n)').*A = diag(a)*A | entry (i, j) of both is a_i A_ij",
-        ),
+        ("(a*ones(n)').*A = diag(a)*A | entry (i, j) of both is a_i A_ij",),
     ),
     Rule(
         "selected-kron",
@@ -2470,8 +2451,8 @@ _SIMPLIFY = (
         "Magnus & Neudecker, ch. 3, sec. 6",
         "simplify",
         (
-            "diag(vec(eye(n)))*(ones(n)⊗eye(n))*diag(A) = vec(diag(diag(A))) | entry (i, i) of the diagonal, at its place in vec",
-            "(ones(n)'⊗eye(n))*diag(vec(eye(n)))*(A⊗B)*diag(vec(eye(n)))*(ones(n)⊗eye(n)) = A.*B | rows (i, i) and columns (j, j) are left: P_ij Q_ij",
+            "vec(diag(ones(n))) = vec(eye(n)) | so diag(vec(I)) (1 ⊗ I) has e_i ⊗ e_i as column i",
+            "(ones(n)'⊗eye(n))*diag(vec(eye(n)))*(A⊗B)*diag(vec(eye(n)))*(ones(n)⊗eye(n)) = A.*B | entry (i, j) is that of P ⊗ Q at (i, i), (j, j)",
         ),
     ),
     Rule(
@@ -2566,9 +2547,9 @@ _SIMPLIFY = (
     ),
     Rule(
         "identity-entrywise",
-        "A.^k -> A",
-        "A: identity(n); k: positive",
-        "entries 0 and 1 are their own positive powers",
+        "A.^2 -> A",
+        "A: identity(n)",
+        "entries 0 and 1 are their own powers",
         True,
         "definition",
         "simplify",
@@ -2582,7 +2563,10 @@ _SIMPLIFY = (
         False,
         "linearity",
         "simplify",
-        ("dg(A + B) = dg(A) + dg(B) | entry by entry",),
+        (
+            "dg(A + B) = eye(n).*(A + B) | definition",
+            "dg(A + B) = dg(A) + dg(B) | distributive law",
+        ),
     ),
     Rule(
         "relu-sign",

@@ -90,7 +90,7 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
             core = ex.mul(*scaled.chain)
             if e.op == "inv":
                 return recorder.apply("inverse-scalar", e, c=c, X=core)
-            return recorder.apply("power-scalar", e, c=c, X=core, k=e.args[1])
+            return recorder.run("power-scalar", e, e)
     if e.op in ("transpose", "inv", "matpow"):
         return recorder.run("transposes", e, e)
     if e.op == "hadamard":
@@ -106,7 +106,7 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
                 return after
         return e
     if e.op == "epow" and e.args[0].op == "eye" and (ex.integer(e.args[1]) or 0) > 0:
-        return recorder.apply("identity-entrywise", e, A=e.args[0], k=e.args[1])
+        return recorder.run("identity-entrywise", e, e)
     if e.op in ("power", "epow"):
         after = _logistic_power(e, recorder)
         if after is not e:
@@ -142,11 +142,6 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
     if e.op == "diagonal" and e.args[0].kind == ex.CONST and e.args[0].op == "eye":
         return recorder.apply("diag-of-identity", e, A=e.args[0])
     return e
-
-
-def _is_short(size: Dim, e: Expr) -> bool:
-    """Whether a size as a number is no longer than e: n is, m + n may not be."""
-    return ex.cost(ex.size(size)) <= ex.cost(e)
 
 
 def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
@@ -195,6 +190,11 @@ def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
         if has_property(inside, "lower"):
             return recorder.apply("triu-of-lower", e, X=inside)
     return e
+
+
+def _is_short(size: Dim, e: Expr) -> bool:
+    """Whether a size as a number is no longer than e: n is, m + n may not be."""
+    return ex.cost(ex.size(size)) <= ex.cost(e)
 
 
 def _improve_total(e: Expr, recorder: Recorder) -> Expr:
@@ -484,7 +484,7 @@ def _kronecker(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _selection(e: Expr, recorder: Recorder) -> Expr:
-    """A Kronecker product of which the entries (i, i), (j, j) are taken, and 1 1'."""
+    """A Kronecker product of which the entries (i, i), (j, j) are taken."""
     chain = e.chain
     for i in range(len(chain) - 4):
         middle = chain[i + 2]
@@ -498,9 +498,6 @@ def _selection(e: Expr, recorder: Recorder) -> Expr:
             row = ex.kron(ex.ones(ex.row_shape(n)), ex.eye(n))
             if chain[i : i + 5] == (row, pick, middle, pick, column):
                 return recorder.apply("selected-kron", e, A=a, B=b)
-    for left, right in itertools.pairwise(chain):
-        if left.op == right.op == "ones" and left.shape.kind == ex.VECTOR:
-            return recorder.apply("outer-ones", e, x=left, y=ex.transpose(right))
     return e
 
 
@@ -764,15 +761,9 @@ def _without(t: Expr, a: Expr) -> Expr:
 
 def _join_diagonals(e: Expr, recorder: Recorder) -> Expr:
     """diag(x) + diag(y) as diag(x + y), triu(X) + tril(X) - dg(X) as X, cos² + sin² as 1."""
-    found = [
-        t
-        for t in e.args
-        if len(t.chain) == 1 and _is(t.chain[0], "diag") and _core(t) is t.chain[0]
-    ]
+    found = [t.args[0] for t in e.args if _is(t, "diag")]
     if len(found) > 1:
-        return recorder.apply(
-            "diag-sum", e, x=found[0].chain[0].args[0], y=found[1].chain[0].args[0]
-        )
+        return recorder.apply("diag-sum", e, x=found[0], y=found[1])
     for t in e.args:
         if _is(t, "triu"):
             x = t.args[0]
