@@ -809,12 +809,8 @@ def _own_cost(e: Expr) -> int:
             return below + len(e.args) - 1 + sum(a.kind in (ADD, MUL) for a in e.args)
         brackets = e.args[0].kind in (ADD, MUL)
         if e.op in ("power", "matpow", "epow"):
-            exponent = e.args[1]
-            # 1/x is written without its exponent, 1/x^2 with it.
-            return (
-                below
-                + brackets
-                + (exponent.kind != NUM or (exponent.data < 0 and exponent.data != -1))
-            )
+            k = integer(e.args[1])
+            short = k is not None and (k > 0 or k == -1)  # `x^2` is no longer than `x x`
+            return below + brackets + (not short)
         return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
     return below + 1

@@ -2430,7 +2430,10 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "simplify",
-        ("(ones(m)*b').*A = A*diag(b) | entry (i, j) of both is A_ij b_j",),
+        (
+            "ones(m)*b' = ones(m, n)*diag(b) | column j is b_j throughout",
+            "(ones(m)*b').*A = A*diag(b) | entry (i, j) of both is A_ij b_j",
+        ),
     ),
     Rule(
         "scaled-rows",
@@ -2440,7 +2443,10 @@ _SIMPLIFY = (
         False,
         "Magnus & Neudecker, ch. 3, sec. 6",
         "simplify",
-        ("(a*ones(n)').*A = diag(a)*A | entry (i, j) of both is a_i A_ij",),
+        (
+            "a*ones(n)' = diag(a)*ones(m, n) | row i is a_i throughout",
+            "(a*ones(n)').*A = diag(a)*A | entry (i, j) of both is a_i A_ij",
+        ),
     ),
     Rule(
         "selected-kron",
@@ -2451,8 +2457,8 @@ _SIMPLIFY = (
         "Magnus & Neudecker, ch. 3, sec. 6",
         "simplify",
         (
-            "vec(diag(ones(n))) = vec(eye(n)) | so diag(vec(I)) (1 ⊗ I) has e_i ⊗ e_i as column i",
-            "(ones(n)'⊗eye(n))*diag(vec(eye(n)))*(A⊗B)*diag(vec(eye(n)))*(ones(n)⊗eye(n)) = A.*B | entry (i, j) is that of P ⊗ Q at (i, i), (j, j)",
+            "diag(vec(eye(n)))*(ones(n)⊗eye(n))*diag(A) = vec(diag(diag(A))) | entry (i, i) of the diagonal, at its place in vec",
+            "(ones(n)'⊗eye(n))*diag(vec(eye(n)))*(A⊗B)*diag(vec(eye(n)))*(ones(n)⊗eye(n)) = A.*B | rows (i, i) and columns (j, j) are left: P_ij Q_ij",
         ),
     ),
     Rule(
@@ -2547,9 +2553,9 @@ _SIMPLIFY = (
     ),
     Rule(
         "identity-entrywise",
-        "A.^2 -> A",
-        "A: identity(n)",
-        "entries 0 and 1 are their own powers",
+        "A.^k -> A",
+        "A: identity(n); k: positive",
+        "entries 0 and 1 are their own positive powers",
         True,
         "definition",
         "simplify",
@@ -2563,10 +2569,7 @@ _SIMPLIFY = (
         False,
         "linearity",
         "simplify",
-        (
-            "dg(A + B) = eye(n).*(A + B) | definition",
-            "dg(A + B) = dg(A) + dg(B) | distributive law",
-        ),
+        ("dg(A + B) = dg(A) + dg(B) | entry by entry",),
     ),
     Rule(
         "relu-sign",

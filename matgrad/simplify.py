@@ -144,6 +144,11 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
     return e
 
 
+def _is_short(size: Dim, e: Expr) -> bool:
+    """Whether a size as a number is no longer than e: n is, m + n may not be."""
+    return ex.cost(ex.size(size)) <= ex.cost(e)
+
+
 def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
     """Functions that take, keep or cut off a diagonal."""
     inside = e.args[0]
@@ -190,11 +195,6 @@ def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
         if has_property(inside, "lower"):
             return recorder.apply("triu-of-lower", e, X=inside)
     return e
-
-
-def _is_short(size: Dim, e: Expr) -> bool:
-    """Whether a size as a number is no longer than e: n is, m + n may not be."""
-    return ex.cost(ex.size(size)) <= ex.cost(e)
 
 
 def _improve_total(e: Expr, recorder: Recorder) -> Expr:
