@@ -28,6 +28,7 @@ class Cli(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn what goes wrong with the arguments into a message on standard error."""
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices gain nothing from more
         given = args[0] if args else kwargs.pop("args", None)
         arguments = list(sys.argv[1:] if given is None else given)
         kwargs["standalone_mode"] = False

@@ -99,7 +99,10 @@ class Derivation:
             _supported(v, self.order, options)
         self.final = self._differential()  # the trace form of dy
         self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
-        self.notes += convention_notes(wrt, options.structured) + self._nonsmooth_notes()
+        self.notes += (
+            convention_notes(wrt, options.structured, not self.subject.is_scalar)
+            + self._nonsmooth_notes()
+        )
 
     @property
     def layout(self) -> str:
@@ -232,7 +235,8 @@ class Derivation:
         for node in ex.postorder(without_definitions(self.expression)):
             if node.kind == ex.CALL and node.op in FUNCTIONS and moving(node):
                 function = FUNCTIONS[node.op]
-                if function.nonsmooth and not function.assumes:
+                later = function.nonsmooth.startswith("not twice") and self.order == 1
+                if function.nonsmooth and not function.assumes and not later:
                     found[f"{function_name(node)} is {function.nonsmooth}"] = None
         return list(found)
 
@@ -433,7 +437,7 @@ def diff(
         raise UsageError("a seed is 0 or more")
     if then is not None and (order > 1 or hvp is not None):
         raise UsageError(
-            "`then` is a second derivative already", help="leave out `order` and `hvp`"
+            "`--then` is a second derivative already", help="leave out `--order` and `--hvp`"
         )
     typed = read(text, declarations([*_texts(let), *_texts(background)]))
     here = declarations(let)
