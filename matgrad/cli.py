@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from matgrad import __version__
-from matgrad.errors import InternalError, LimitProblem, MatgradError, SyntaxProblem, UsageError
+from matgrad.errors import InternalError, MatgradError, SyntaxProblem, UsageError
+from matgrad.timer import Timer
 
 if TYPE_CHECKING:
     from matgrad.derive import Derivation
@@ -168,33 +169,6 @@ def _checked_lines(name: str, content: str) -> list[str]:
         problems[0].others = tuple(problems[1:])
         raise problems[0]
     return found
-
-
-class Timer:
-    """Ends a computation after some seconds with LimitProblem, where the system can."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def __enter__(self) -> None:
-        import signal
-
-        if hasattr(signal, "setitimer") and self.seconds > 0:
-            signal.signal(signal.SIGALRM, self.stop)
-            signal.setitimer(signal.ITIMER_REAL, self.seconds)
-
-    def __exit__(self, *_: object) -> None:
-        import signal
-
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def stop(self, *_: object) -> None:
-        """The signal's handler."""
-        raise LimitProblem(
-            f"no answer within {self.seconds:g} seconds",
-            help="give more time with `--timeout SECONDS`",
-        )
 
 
 def show(text: str, output: str | None) -> None:
