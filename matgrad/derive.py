@@ -5,6 +5,8 @@ The file to read first.
 
 from __future__ import annotations
 
+import re
+
 from matgrad import expr as ex
 from matgrad.differential import (
     expand,
@@ -22,7 +24,7 @@ from matgrad.errors import (
 )
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
-from matgrad.properties import taken_for_granted
+from matgrad.properties import is_symmetric, taken_for_granted
 from matgrad.rewrite import (
     Recorder,
     Replay,
@@ -45,7 +47,10 @@ from matgrad.trace_form import (
     variable_of,
 )
 
-MAX_SHOWN = 1500  # symbols of an expression whose derivation is shown line by line
+MAX_SHOWN = (
+    1500  # symbols of an expression, and of its trace form, whose derivation is shown line by line
+)
+MAX_SIMPLIFIED = 1_000_000  # symbols of a derivative that is simplified
 MAX_WRITTEN = 200_000  # symbols of an answer that is written out
 
 
@@ -145,10 +150,10 @@ class Derivation:
     @property
     def is_long(self) -> bool:
         """Whether the derivation is too long to be shown line by line."""
-        return ex.cost(self.expression) > MAX_SHOWN
+        return max(ex.cost(self.expression), ex.cost(self.final)) > MAX_SHOWN
 
     def lines(self, full: bool = False) -> list[Line]:
-        """The displayed lines, from dy to the derivatives; none for an expression of over MAX_SHOWN symbols."""
+        """The displayed lines, from dy to the derivatives; none where they would be of over MAX_SHOWN symbols."""
         found = self.lines_of_differential(full)
         for part in self.parts:
             found += self.lines_of_part(part, full)
@@ -241,6 +246,25 @@ class Derivation:
                     return term
         return ex.zeros(self.subject.shape)
 
+    def _read_off(self, rule: str, final: Expr) -> Expr:
+        """The derivative that a term of the trace form gives, simplified."""
+        found = self.recorder.run(rule, final, final)
+        if ex.cost(found) > MAX_SIMPLIFIED:  # simplifying walks along every product of every term
+            raise LimitProblem(
+                f"written out, the derivative has {ex.cost(found):.3g} symbols before it is simplified",
+                help=f"up to {MAX_SIMPLIFIED} symbols are simplified; give the innermost part a name of its own"
+                " and apply the chain rule to the pieces",
+            )
+        self.recorder.next_line()
+        return simplify(self._written(found), self.recorder)
+
+    def _is_second(self, v: Expr) -> bool:
+        """Whether this is the second derivative of a number by one variable, which is symmetric."""
+        first = self.inner
+        if first is None or first.inner is not None or self.direction is not None:
+            return False
+        return first.expression.is_scalar and first.wrt is v and not v.is_scalar
+
     def _part(self, number: int, v: Expr) -> Part:
         recorder = self.recorder
         recorder.part = number
@@ -255,9 +279,17 @@ class Derivation:
             recorder.enter(DERIVATIVE)
             kind = structure(v) if cookbook else ""
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
-            found = recorder.run(rule, final, final)
-            recorder.next_line()
-            mixed = simplify(self._written(found), recorder)
+            mixed = self._read_off(rule, final)
+            if self._is_second(v) and not is_symmetric(mixed):
+                before = list(recorder.steps)
+                del recorder.steps[len(self.steps_of(None)) :]
+                recorder.enter(DERIVATIVE)
+                recorder.keeps_symmetry = True
+                other = self._read_off(rule, final)
+                if is_symmetric(other):
+                    mixed = other
+                else:
+                    recorder.steps[:] = before
         part = Part(number, v, final, mixed)
         if self.direction is None:
             part.derivative = in_layout(mixed, self.subject, v, self.layout)
@@ -480,6 +512,11 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
         raise Unsupported(f"`{name}` is an integer: there is no derivative by it")
     if name not in names:
         known = f"it has {', '.join(names)}" if names else "it has no variables"
+        alike = [n for n in names if n.lower() == name.lower() or n in re.split(r"\W+", wrt)]
+        if alike:
+            known += f"; write `--wrt {alike[0]}`"
+        elif name in typed.functions:
+            known += f"; `{name}` is a function"
         raise NameProblem(f"the variable `{wrt}` is not in the expression", help=known)
     return typed.variables[name]
 

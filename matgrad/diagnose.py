@@ -31,7 +31,7 @@ from matgrad.expr import Expr
 from matgrad.properties import push_transposes
 from matgrad.render.text import render, shape_label
 from matgrad.shapes import parse_with, substituted
-from matgrad.slips import slips
+from matgrad.edits import edits
 from matgrad.structure import structure
 from matgrad.verify import Point, random_point, sample
 
@@ -650,8 +650,8 @@ def _edited_claim(case: Case) -> Iterator[Guess]:
     if claim is None:
         return
     wanted = d.derivative.shape
-    for slip in slips(claim.parsed):
-        e = interpreted_as(slip.parsed, claim.declared, wanted)
+    for edit in edits(claim.parsed):
+        e = interpreted_as(edit.parsed, claim.declared, wanted)
         if e is None or any(v not in case.ground.variables for v in ex.variables(e)):
             continue
         value = case.ground.value(e)
@@ -659,8 +659,8 @@ def _edited_claim(case: Case) -> Iterator[Guess]:
         def pairs(count: int, value: Value = value) -> Pairs | None:
             return [(value(s.point), s.expected) for s in _samples(case, count)]
 
-        words = f"{slip.to_this}: `{render(e)}` is right"
-        yield Guess(Diagnosis(slip.kind, words, render(e)), pairs)
+        words = f"{edit.to_this}: `{render(e)}` is right"
+        yield Guess(Diagnosis(edit.kind, words, render(e)), pairs)
 
 
 def _edited_derivative(case: Case) -> Iterator[Guess]:
@@ -672,16 +672,16 @@ def _edited_derivative(case: Case) -> Iterator[Guess]:
         parsed = parse_with(text, known)
     except MatgradError:
         return
-    for slip in slips(parsed):
-        if slip.kind == "term":
+    for edit in edits(parsed):
+        if edit.kind == "term":
             continue
-        e = interpreted_as(slip.parsed, known, d.derivative.shape)
+        e = interpreted_as(edit.parsed, known, d.derivative.shape)
         if e is None or e is d.derivative:
             continue
         if any(v not in case.ground.variables for v in ex.variables(e)):
             continue
-        words = f"{slip.from_this}: the claim is `{render(e)}`, and `{text}` is right"
-        yield Guess(Diagnosis(slip.kind, words, text), _by_value(case, e))
+        words = f"{edit.from_this}: the claim is `{render(e)}`, and `{text}` is right"
+        yield Guess(Diagnosis(edit.kind, words, text), _by_value(case, e))
 
 
 _GROUPS: tuple[Callable[[Case], Iterator[Guess]], ...] = (

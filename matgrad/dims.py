@@ -163,8 +163,8 @@ def dim_text(dim: Dim) -> str:
     return str(dim)
 
 
-def dim_renamed(dim: Dim, old: str, new: str) -> Dim:
-    """A dimension with another name in the place of one."""
+def dim_renamed(dim: Dim, old: str, new: Dim) -> Dim:
+    """A dimension with something else in the place of one of its names."""
     total: Dim = 0
     for monomial, count in _terms(dim).items():
         term: Dim = 1

@@ -307,6 +307,26 @@ def rename_index(e: Expr, old: str, new: str) -> Expr:
     return transform(e, change)
 
 
+def at_index(root: Expr, name: str, value: int) -> Expr:
+    """The expression for one value of an index. A sum over an index of the same name has its own."""
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        args = tuple(done[a] for a in node.args)
+        if node.kind == INDEX:
+            done[node] = index(args[0], *(value if i == name else i for i in node.data))
+        elif node.kind == CONST and node.data == ("basis", name):
+            done[node] = basis(value, node.shape.rows)
+        elif node.kind == CONST and node.data == ("index", name):
+            done[node] = num(value)
+        elif node.kind == SUM:
+            own, first, last = node.data
+            first, last = (dim_renamed(bound, name, value) for bound in (first, last))
+            done[node] = sum_over(own, first, last, node.args[0] if own == name else args[0])
+        else:
+            done[node] = rebuild(node, args) if args else node
+    return done[root]
+
+
 def is_zero(e: Expr) -> bool:
     """Whether e is the constant zero. A false answer means "not written as zero"."""
     return e is ZERO or (e.kind == CONST and e.data[0] == "zeros")
@@ -763,16 +783,24 @@ def cost(e: Expr) -> int:
     known = _costs.get(e)
     if known is not None:
         return known
-    for node in postorder(e):
-        if node not in _costs:
-            _costs[node] = _own_cost(node)
+    todo = [e]
+    while todo:  # not postorder: what is below a node of known cost is not walked again
+        node = todo[-1]
+        missing = [a for a in node.args if a not in _costs]
+        if missing:
+            todo.extend(missing)
+            continue
+        _costs[node] = _own_cost(node)
+        todo.pop()
     return _costs[e]
 
 
 def _own_cost(e: Expr) -> int:
     below = sum(_costs[a] for a in e.args)
     if e.kind == ADD:
-        return below + len(e.args) - 1
+        # A scalar times ones is written as the scalar alone.
+        plain = sum(a.kind == MUL and bool(a.chain) and a.chain[0].op == "ones" for a in e.args)
+        return below + len(e.args) - 1 - plain
     if e.kind == MUL:
         brackets = sum(a.kind == ADD for a in e.args)
         return below + (e.coefficient != 1) + brackets
@@ -781,6 +809,6 @@ def _own_cost(e: Expr) -> int:
             return below + len(e.args) - 1 + sum(a.kind in (ADD, MUL) for a in e.args)
         brackets = e.args[0].kind in (ADD, MUL)
         if e.op in ("power", "matpow", "epow"):
-            return below + brackets + (e.args[1].kind != NUM)
+            return below + brackets + (e.args[1].kind != NUM or e.args[1].data != -1)
         return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
     return below + 1

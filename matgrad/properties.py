@@ -5,7 +5,6 @@ A property that is not in `properties(e)` is not proved; that is not the same as
 
 from __future__ import annotations
 
-from collections import Counter
 from weakref import WeakKeyDictionary
 
 from matgrad import expr as ex
@@ -52,7 +51,7 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node, False)]
         elif is_entrywise(node):
             parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in (*_OF_TRANSPOSE, "kron"):
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK, ex.SUM) or node.op in (*_OF_TRANSPOSE, "kron"):
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
@@ -103,6 +102,8 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
     if node.kind == ex.MUL:
         count = node.data[1]
         return ex.mul(ex.num(node.coefficient), *args[:count], *reversed(args[count:]))
+    if node.kind == ex.SUM:
+        return ex.rebuild(node, args)
     if node.kind == ex.STACK:
         # The grid of blocks is transposed with them.
         columns = node.data
@@ -118,6 +119,10 @@ def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
     arrays = [a for a in args if not a.is_scalar]
     if arrays and all(a.kind == ex.CALL and a.op == "transpose" for a in arrays):
         return ex.transpose(_with_args(node, tuple(a if a.is_scalar else a.args[0] for a in args)))
+    if len(arrays) == 1 and arrays[0].kind in (ex.ADD, ex.MUL) and node.op in ("inv", "matpow"):
+        turned = push_transposes(ex.transpose(arrays[0]))
+        if ex.cost(turned) < ex.cost(arrays[0]):
+            return ex.transpose(_with_args(node, tuple(a if a.is_scalar else turned for a in args)))
     return _with_args(node, args)
 
 
@@ -154,10 +159,34 @@ def is_symmetric(e: Expr) -> bool:
         return True
     if e.shape.kind != ex.MATRIX or e.shape.rows != e.shape.cols:
         return False
-    if e.kind == ex.ADD:  # B + B' is symmetric, whatever the order
-        turned = Counter(push_transposes(ex.transpose(t)) for t in e.args)
-        return turned == Counter(map(push_transposes, e.args))
-    return push_transposes(ex.transpose(e)) is push_transposes(e)
+    here, turned = push_transposes(e), push_transposes(ex.transpose(e))
+    return here is turned or _unordered(here) is _unordered(turned)
+
+
+def _unordered(e: Expr) -> Expr:
+    """e in an order of its own: B + B' is symmetric whatever the order, and so is a product with a commutation matrix."""
+
+    def change(node: Expr) -> Expr:
+        if node.kind == ex.ADD or node.op == "hadamard":
+            return ex.make(node.kind, node.data, tuple(sorted(node.args, key=id)), node.shape)
+        if node.kind == ex.MUL and any(a.op == "commutation" for a in node.args):
+            return _commutation_first(node)
+        return node
+
+    return ex.transform(e, change)
+
+
+def _commutation_first(e: Expr) -> Expr:
+    """A product with each K in front of the Kronecker product before it: (A ⊗ B) K is K (B ⊗ A)."""
+    chain = list(e.chain)
+    for i in range(len(chain) - 1, 0, -1):
+        left, right = chain[i - 1], chain[i]
+        if right.op == "commutation" and left.op == "kron":
+            a, b = left.args
+            if right.data[1:] == (a.shape.cols, b.shape.cols):
+                swapped = ex.commutation(a.shape.rows, b.shape.rows)
+                chain[i - 1 : i + 1] = [swapped, ex.kron(b, a)]
+    return ex.mul(ex.num(e.coefficient), *e.scalars, *chain)
 
 
 # --- properties ---------------------------------------------------------------------------------------------------------

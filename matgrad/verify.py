@@ -706,11 +706,12 @@ def line_values(
     """The values of expressions, differentials among them, at one random point; None where they are not defined."""
     import numpy as np
 
-    nodes = ex.postorder(*states)
-    differentials = [e for e in nodes if e.kind == ex.DIFF]
     variables = ex.variables(*states, *wrt)
     functions = unknown_functions(*states)
     sizes = choose_sizes(attempt % 2, rng, *states, *wrt, turned=attempt % 8 > 3)
+    states = [_written_out(s, sizes) for s in states]
+    nodes = ex.postorder(*states)
+    differentials = [e for e in nodes if e.kind == ex.DIFF]
     point = random_point(variables, functions, sizes, attempt % 4, rng)
     if not Guard(states, assuming, variables).allows(point):
         return None
@@ -759,6 +760,24 @@ def line_values(
         return _finite([(4 * b - a) / 3 for a, b in zip(*results, strict=True)])
     except (np.linalg.LinAlgError, IndexError):
         return None
+
+
+def _written_out(e: Expr, sizes: dict[str, int]) -> Expr:
+    """Sums over an index with differentials inside, written out: each differential is then one change."""
+    while True:
+        sums: dict[Expr, Expr] = {}
+        for node in ex.postorder(e):
+            if node.kind != ex.SUM or not _has_diff(node):
+                continue
+            name, *bounds = node.data
+            if not all(a in sizes for bound in bounds for a in dim_atoms(bound)):
+                continue  # a bound with an index around it: that sum comes first
+            first, last = (dim_value(bound, sizes) for bound in bounds)
+            terms = [ex.at_index(node.args[0], name, i) for i in range(first, last + 1)]
+            sums[node] = ex.add(*terms) if terms else ex.zeros(node.shape)
+        if not sums:
+            return e
+        e = ex.substitute(e, sums)
 
 
 def _has_diff(e: Expr) -> bool:

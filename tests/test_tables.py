@@ -294,7 +294,7 @@ def test_proof_line_holds(name: str, number: int, sizes: dict[str, Dim]) -> None
 
 READ_OFF = ("read-off", "read-off-symmetric", "read-off-skew")
 # What moves in the left side, where it is neither what stands in d(...) nor everything.
-MOVING = {"commute": {"a"}, "index-sum-factor": {"X"}} | dict.fromkeys(READ_OFF, {"X"})
+MOVING = {"commute": {"a"}, "index-sum-factor": {"X"}} | {rule: {"X"} for rule in READ_OFF}
 
 
 def depends_on(moving: set[str]) -> Callable[[Expr], bool]:

@@ -259,7 +259,7 @@ def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None)
     if steps != "none":
         out.append(Row("", "", ""))
     if steps != "none" and d.is_long:
-        out.append(Row("", "", "the steps of so long an expression are not shown"))
+        out.append(Row("", "", "the steps of so long a derivation are not shown"))
     elif steps != "none" and not first:
         out.append(Row(differential, render(d.start, style), "definition"))
     for i, line in enumerate(first):
