@@ -6,7 +6,9 @@ expression and a user's code are compared in the same way.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
@@ -16,10 +18,10 @@ from matgrad.dims import Dim, dim_atoms, dim_text
 from matgrad.emit.numpy import compiled
 from matgrad.errors import MatgradError, ShapeProblem
 from matgrad.expr import Expr, Shape
+from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse
 from matgrad.properties import has_property, push_transposes
 from matgrad.rewrite import Recorder, assumptions
-from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.shapes import Declared, interpret, parse_with, substituted
 from matgrad.simplify import simplify
 from matgrad.verify import Guard, Point, choose_sizes, random_point, size_names, unknown_functions
@@ -27,6 +29,7 @@ from matgrad.verify import Guard, Point, choose_sizes, random_point, size_names,
 if TYPE_CHECKING:
     import numpy as np
 
+MAX_TERMS = 32  # of a formula that is multiplied out
 TOLERANCE = 1e-9  # of a claim, relative to the largest entry of the derivative
 NUDGE = 1e-13  # relative change of the variables that shows how far rounding errors reach
 ATTEMPTS = 6  # at one pair of sizes and way of sampling
@@ -298,7 +301,7 @@ def _is_rounding(ground: Ground, claim: Value, sample: Sample, error: float) -> 
     if values[0] is None or values[1] is None or values[0].shape != sample.expected.shape:
         return True
     moved = difference(values[1], sample.expected) + difference(values[0], claim(sample.point))
-    return not error > 0.1 * moved
+    return not error > 10 * moved
 
 
 # --- normal forms -------------------------------------------------------------------------------------------------------
@@ -309,31 +312,99 @@ def normal_form(e: Expr, wrt: Sequence[Expr]) -> Expr:
     return simplify(push_transposes(e), Recorder(tuple(wrt)))
 
 
+def terms_of(e: Expr) -> list[Expr]:
+    """An expression as a sum, with products multiplied out; [] if that is too long."""
+    done: list[Expr] = []
+    todo = [push_transposes(e)]
+    while todo:
+        term = todo.pop()
+        if term.kind == ex.ADD:
+            todo.extend(reversed(term.args))
+        else:
+            parts = _split(term)
+            if parts is None:
+                done.append(term)
+            else:
+                todo.extend(reversed(parts))
+        if len(done) + len(todo) > MAX_TERMS:
+            return []
+    return done
+
+
+_LINEAR = ("hadamard", "kron", "diag", "diagonal", "vec", "tr", "sum", "rowsum", "colsum")
+
+
+def halves(term: Expr) -> list[Expr]:
+    """The parts of a product of which one factor is a sum, for each such factor; the others stay as they are."""
+    found: list[Expr] = []
+    if term.kind == ex.MUL or term.op in _LINEAR:
+        for i, factor in enumerate(term.args):
+            if factor.kind == ex.ADD:
+                found += [_replaced(term, i, part) for part in factor.args]
+    return found
+
+
+def _split(term: Expr) -> list[Expr] | None:
+    """A product as a sum, one factor multiplied out; None if no factor is a sum."""
+    if term.kind != ex.MUL and term.op not in _LINEAR:
+        return None
+    for i, factor in enumerate(term.args):
+        if factor.kind in (ex.ADD, ex.MUL) or factor.op in _LINEAR:
+            inner = factor.args if factor.kind == ex.ADD else _split(factor)
+            if inner:
+                return [_replaced(term, i, part) for part in inner]
+    return None
+
+
+def _replaced(term: Expr, at: int, part: Expr) -> Expr:
+    args = (*term.args[:at], part, *term.args[at + 1 :])
+    return ex.rebuild(term, args)
+
+
 def symbolic_difference(d: Derivation, claim: Expr) -> Expr | None:
-    """The derivative minus the claim, simplified: zero where the normal forms decide that they are equal.
+    """The derivative minus the claim, multiplied out and collected: zero where that decides that they are equal.
 
     None where they cannot be compared."""
     if claim.shape != d.derivative.shape or definitions_in(claim):
         return None
+    zero = ex.zeros(claim.shape)
     try:
         left, right = normal_form(d.derivative, d.variables), normal_form(claim, d.variables)
         if left is right:
-            return ex.zeros(claim.shape)
-        return normal_form(ex.sub(left, right), d.variables)
+            return zero
+        counts: dict[object, list[Any]] = {}
+        for side, sign in ((left, 1), (right, -1)):
+            for term in terms_of(side) or [side]:
+                core = ex.mul(ex.num(1 / term.coefficient), term) if term.coefficient else term
+                key = (frozenset(Counter(core.scalars).items()), core.chain)
+                entry = counts.setdefault(key, [core, Fraction(0)])
+                entry[1] += sign * term.coefficient
+        rest = ex.add(*(ex.mul(ex.num(n), core) for core, n in counts.values() if n), zero)
+        return zero if ex.is_zero(normal_form(rest, d.variables)) else rest
     except MatgradError:
         return None
 
 
 def is_really_there(ground: Ground, rest: Expr) -> bool:
-    """Whether what is left of a difference is more than the rounding errors of its own evaluation."""
+    """Whether what is left of a difference is more than the rounding errors of its own evaluation: it does not come about
+    by cancellation, and does not change by a nudge."""
     value = ground.value(rest)
+    sums = [
+        (ground.value(e), [ground.value(a) for a in e.args])
+        for e in ex.postorder(rest)
+        if e.kind == ex.ADD
+    ]
     seen = 0
     for sample in ground.samples:
         here, near = value(sample.point), value(ground.nudged(sample.point))
-        if here is None or near is None:
+        if here is None or near is None or not difference(here, near) < 1e-3 * largest(here):
             continue
-        size = largest(here)
-        if size > NUDGE * sample.scale and difference(here, near) < 1e-3 * size:
+        for whole, terms in sums:
+            parts = [found for t in terms if (found := t(sample.point)) is not None]
+            found = whole(sample.point)
+            if found is None or not largest(found) > 1e-9 * largest(*parts):
+                break
+        else:
             seen += 1
     return seen >= 2
 
@@ -357,6 +428,4 @@ def further_assumptions(d: Derivation, claim: Expr) -> list[tuple[str, Expr]]:
 
 def atoms(*shapes: Shape) -> list[str]:
     """The names of sizes in shapes."""
-    return list(
-        dict.fromkeys(str(a) for s in shapes for dim in s[1:] for a in dim_atoms(dim))
-    )
+    return list(dict.fromkeys(str(a) for s in shapes for dim in s[1:] for a in dim_atoms(dim)))

@@ -6,6 +6,7 @@ It fits if the two agree at every point. Where they agree up to one factor, it i
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -19,19 +20,21 @@ from matgrad.claims import (
     Value,
     atoms,
     difference,
+    halves,
     interpreted_as,
     largest,
     merged,
     scope,
+    terms_of,
 )
 from matgrad.derive import Derivation, Options
 from matgrad.dims import Dim, dim_text, dim_value
+from matgrad.edits import edits, renamed
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr
-from matgrad.properties import push_transposes
 from matgrad.render.text import render, shape_label
+from matgrad.render.verdicts import matrix_text
 from matgrad.shapes import parse_with, substituted
-from matgrad.edits import edits
 from matgrad.structure import structure
 from matgrad.verify import Point, random_point, sample
 
@@ -40,7 +43,8 @@ if TYPE_CHECKING:
 
 SAME = 1e-7  # two values agree: relative to the larger one
 FEW = 3  # points that an unlikely guess is tried at first
-MAX_TERMS = 32
+MAX_SCALARS = 8  # scalars in the derivative that may be a factor too many
+TINY = 1e-9  # a relative error whose reason rounding errors hide, unless it is known as a formula
 MAX_NAMED = 3  # ways that are named when several fit
 
 Pairs = list[tuple[Any, Any]]
@@ -70,11 +74,19 @@ class Case(NamedTuple):
     value: Value  # of the claim
     claim: Claim | None  # the formula; None for code
     seed: int
+    tolerance: float | None = None  # of code that computes with few digits
+    worst: float = 1.0  # how far off the claim is
+    rest: Expr | None = None  # the derivative minus the claim, where that is known as a formula
 
     @property
     def d(self) -> Derivation:
         """The true derivative."""
         return self.ground.derivation
+
+    @property
+    def same(self) -> float:
+        """How well values agree that are the same."""
+        return max(min(SAME, 1e-3 * self.worst), 1e-13, 5 * (self.tolerance or 0))
 
 
 def diagnose(case: Case) -> list[Diagnosis]:
@@ -83,13 +95,14 @@ def diagnose(case: Case) -> list[Diagnosis]:
 
     found: list[Diagnosis] = []
     second: list[Diagnosis] = []
+    tiny = case.rest is not None and case.worst < TINY
     with np.errstate(all="ignore"):
-        for group in _GROUPS:
+        for group in _GROUPS if not tiny else (_factor, _terms):
             for guess in group(case):
-                factor = _fits(guess)
+                factor = _fits(case, guess)
                 if factor is None:
                     continue
-                if abs(factor - 1) <= SAME:
+                if abs(factor - 1) <= case.same:
                     found.append(guess.diagnosis)
                 elif guess.up_to_factor:
                     second.append(_with_factor(guess.diagnosis, factor))
@@ -103,20 +116,22 @@ def diagnose(case: Case) -> list[Diagnosis]:
 def _with_factor(known: Diagnosis, factor: float) -> Diagnosis:
     if abs(factor + 1) <= SAME:
         return Diagnosis(known.kind, f"{known.message}; and the sign is wrong")
-    return Diagnosis(known.kind, f"{known.message}; and there is a factor {number(factor)} too many")
+    return Diagnosis(
+        known.kind, f"{known.message}; and there is a factor {number(factor)} too many"
+    )
 
 
-def _fits(guess: Guess) -> float | None:
+def _fits(case: Case, guess: Guess) -> float | None:
     """The factor up to which a guess fits at every point; None if it does not."""
     for count in (FEW, 0):
         pairs = guess.pairs(count)
-        factor = _ratio(pairs, 2 if count else 3) if pairs else None
+        factor = _ratio(pairs, 2 if count else 3, case.same) if pairs else None
         if factor is None:
             return None
     return factor
 
 
-def _ratio(pairs: Pairs, least: int) -> float | None:
+def _ratio(pairs: Pairs, least: int, same: float = SAME) -> float | None:
     """The one factor between claimed and guessed values, if there is one."""
     import numpy as np
 
@@ -138,17 +153,19 @@ def _ratio(pairs: Pairs, least: int) -> float | None:
         return None
     factor = top / bottom
     for claimed, guessed in pairs:
-        if difference(claimed, factor * guessed) > SAME * largest(claimed, guessed):
+        if difference(claimed, factor * guessed) > same * largest(claimed, guessed):
             return None
-    return factor if abs(factor) > 1e-6 else None
+    return factor if factor else None
 
 
 def number(value: float) -> str:
     """A factor as a person would write it: a small fraction where it is one."""
+    fine = 2e-15 if abs(abs(value) - 1) < 1e-8 else 1e-11  # so near 1 it is a slip of the pen
     near = Fraction(value).limit_denominator(64)
-    if abs(float(near) - value) <= 1e-9 * max(1.0, abs(value)):
+    if abs(float(near) - value) <= fine * max(1.0, abs(value)):
         return str(near)
-    return f"{value:.7g}"
+    texts = (f"{value:.{digits}g}" for digits in range(3, 15))
+    return next((t for t in texts if abs(float(t) - value) <= fine * abs(value)), f"{value:.15g}")
 
 
 # --- guesses about the whole --------------------------------------------------------------------------------------------
@@ -170,6 +187,25 @@ def _against(case: Case, guessed: Callable[[Sample], Any]) -> Callable[[int], Pa
 def _by_value(case: Case, e: Expr) -> Callable[[int], Pairs | None]:
     value = case.ground.value(e)
     return _against(case, lambda s: value(s.point))
+
+
+def _unknown_names(case: Case) -> Iterator[Guess]:
+    """A name that the expression does not have, for one that it has."""
+    claim = case.claim
+    for name in _unknown(case):
+        assert claim is not None
+        for v in case.d.typed.variables.values():
+            parsed = renamed(claim.parsed, name, v.data[0])
+            e = interpreted_as(parsed, claim.declared, case.d.derivative.shape)
+            if e is None or any(w not in case.ground.variables for w in ex.variables(e)):
+                continue
+            value = case.ground.value(e)
+
+            def pairs(count: int, value: Value = value) -> Pairs | None:
+                return [(value(s.point), s.expected) for s in _samples(case, count)]
+
+            words = f"`{name}` is not in the expression, and `{v.data[0]}` is meant"
+            yield Guess(Diagnosis("name", f"{words}: `{render(e)}` is right", render(e)), pairs)
 
 
 def _same_up_to_sign(case: Case) -> Iterator[Guess]:
@@ -206,29 +242,72 @@ def _turned(case: Case) -> Iterator[Guess]:
 def _factor(case: Case) -> Iterator[Guess]:
     """A constant factor; or one that is a power of a size or of a scalar variable."""
     pairs = _against(case, lambda s: s.expected)(0) or []
-    factor = _ratio(pairs, 2)
+    factor = _ratio(pairs, 2, case.same)
+    if case.rest is not None:
+        rest = case.ground.value(case.rest)
+        beyond = _ratio([(-rest(s.point), s.expected) for s in case.ground.samples], 2)
+        factor = 1 + beyond if beyond is not None else None
     if factor is not None:
         text = number(factor)
         yield Guess(
-            Diagnosis("factor", f"off by the constant factor {text}: the claim is {text} times the derivative"),
+            Diagnosis(
+                "factor",
+                f"off by the constant factor {text}: the claim is {text} times the derivative",
+            ),
             _against(case, lambda s: factor * s.expected),
             False,
         )
         return
-    for name, of in _quantities(case):
-        for power, words in ((1, "`{}` is a factor too many"), (-1, "a factor `{}` is missing"),
-                             (2, "`{}^2` is a factor too many"), (-2, "a factor `{}^2` is missing")):  # fmt: skip
-            diagnosis = Diagnosis("factor", words.format(name))
-            yield Guess(diagnosis, _against(case, lambda s, f=of, p=power: f(s.point) ** p * s.expected))  # type: ignore[misc]
+    for name, of, powers in _quantities(case):
+        for power, words in powers:
+
+            def guessed(s: Sample, of: Quantity = of, power: int = power) -> Any:
+                return of(s.point) ** power * s.expected
+
+            yield Guess(Diagnosis("factor", words.format(name)), _against(case, guessed))
 
 
-def _quantities(case: Case) -> Iterator[tuple[str, Callable[[Point], float]]]:
-    """Sizes and scalar variables, which are often a factor that was forgotten."""
+Quantity = Callable[[Point], float]
+
+_POWERS = (
+    (1, "`{}` is a factor too many"),
+    (-1, "a factor `{}` is missing"),
+    (2, "`{}^2` is a factor too many"),
+    (-2, "a factor `{}^2` is missing"),
+)
+
+
+Powers = tuple[tuple[int, str], ...]
+
+
+def _quantities(case: Case) -> Iterator[tuple[str, Quantity, Powers]]:
+    """Sizes, scalar variables and scalars in the derivative, which are often a factor that was forgotten."""
     for name in atoms(*(e.shape for e in ex.postorder(*case.ground.roots))):
-        yield name, lambda point, n=name: float(point.sizes.get(n, 1))  # type: ignore[misc]
+        yield name, functools.partial(_size_at, name), _POWERS
     for i, variable in enumerate(case.ground.variables):
         if variable.is_scalar:
-            yield variable.data[0], lambda point, k=i: float(point.values[k])  # type: ignore[misc]
+            yield variable.data[0], functools.partial(_number_at, i), _POWERS
+    inner = [
+        e
+        for e in ex.postorder(case.d.derivative)
+        if e.is_scalar and e.kind in (ex.CALL, ex.MUL, ex.SUM) and e.coefficient == 1
+    ]
+    for e in inner[:MAX_SCALARS]:
+        value = case.ground.value(e)
+        yield render(e), functools.partial(_scalar_at, value), _POWERS[:2]
+
+
+def _size_at(name: str, point: Point) -> float:
+    return float(point.sizes.get(name, 1))
+
+
+def _scalar_at(value: Value, point: Point) -> float:
+    found = value(point)
+    return float(found[0, 0]) if found is not None and found[0, 0] else float("nan")
+
+
+def _number_at(place: int, point: Point) -> float:
+    return float(point.values[place])
 
 
 def _by_rows(case: Case) -> Iterator[Guess]:
@@ -321,55 +400,23 @@ def _again(d: Derivation, convention: str) -> Derivation:
 # --- terms and factors --------------------------------------------------------------------------------------------------
 
 
-def terms_of(e: Expr) -> list[Expr]:
-    """An expression as a sum, with products multiplied out; [] if that is too long."""
-    done: list[Expr] = []
-    todo = [push_transposes(e)]
-    while todo:
-        term = todo.pop()
-        if term.kind == ex.ADD:
-            todo.extend(reversed(term.args))
-        else:
-            parts = _split(term)
-            if parts is None:
-                done.append(term)
-            else:
-                todo.extend(reversed(parts))
-        if len(done) + len(todo) > MAX_TERMS:
-            return []
-    return done
-
-
-def _split(term: Expr) -> list[Expr] | None:
-    """A product as a sum, one factor multiplied out; None if no factor is a sum."""
-    if term.kind != ex.MUL and term.op not in ("hadamard", "kron", "diag", "vec"):
-        return None
-    for i, factor in enumerate(term.args):
-        if factor.kind == ex.ADD or (factor.kind == ex.MUL and factor.op != term.op):
-            inner = factor.args if factor.kind == ex.ADD else _split(factor)
-            if inner:
-                return [_replaced(term, i, part) for part in inner]
-    return None
-
-
-def _replaced(term: Expr, at: int, part: Expr) -> Expr:
-    args = (*term.args[:at], part, *term.args[at + 1 :])
-    return ex.rebuild(term, args)
-
-
 def _terms(case: Case) -> Iterator[Guess]:
     """A term of the derivative that is missing, or counted wrongly."""
     whole = case.d.derivative
+    exactly = case.ground.value(case.rest) if case.rest is not None else None
     rough = list(whole.args) if whole.kind == ex.ADD else []
+    middle = [half for term in rough or [whole] for half in halves(term)]
     fine = terms_of(whole)
-    for term in dict.fromkeys([*rough, *fine]):
-        if len(rough) < 2 and len(fine) < 2:
+    for term in dict.fromkeys([*rough, *middle, *fine]):
+        if len(rough) < 2 and len(middle) < 2 and len(fine) < 2:
             return
         value = case.ground.value(term)
         name = render(term)
 
         def rest(count: int, value: Value = value) -> Pairs | None:
             found = []
+            if exactly is not None:
+                return [(-exactly(s.point), value(s.point)) for s in _samples(case, count)]
             for s in _samples(case, count):
                 claimed = case.value(s.point)
                 if claimed is None or claimed.shape != s.expected.shape:
@@ -377,14 +424,14 @@ def _terms(case: Case) -> Iterator[Guess]:
                 found.append((claimed - s.expected, value(s.point)))
             return found
 
-        factor = _fits(Guess(Diagnosis("", ""), rest))
+        factor = _fits(case, Guess(Diagnosis("", ""), rest))
         if factor is None:
             continue
-        if abs(factor + 1) <= SAME:
+        if abs(factor + 1) <= case.same:
             diagnosis = Diagnosis("term-missing", f"the term `{name}` is missing")
-        elif abs(factor - 1) <= SAME:
+        elif abs(factor - 1) <= case.same:
             diagnosis = Diagnosis("term-twice", f"the term `{name}` is counted twice")
-        elif abs(factor + 2) <= SAME:
+        elif abs(factor + 2) <= case.same:
             diagnosis = Diagnosis("sign-of-term", f"the sign of the term `{name}` is wrong")
         else:
             own, rest_of = term.coefficient, ex.mul(ex.num(1 / term.coefficient), term)
@@ -406,7 +453,11 @@ def _missing_factors(case: Case) -> Iterator[Guess]:
         for i, factor in enumerate(node.args):
             args = node.args[:i] + node.args[i + 1 :]
             try:
-                rest = ex.hadamard(*args) if node.op == "hadamard" else ex.mul(ex.num(node.coefficient), *args)
+                rest = (
+                    ex.hadamard(*args)
+                    if node.op == "hadamard"
+                    else ex.mul(ex.num(node.coefficient), *args)
+                )
                 if rest.shape != node.shape and node is not whole:
                     continue
                 e = ex.substitute(whole, {node: rest})
@@ -417,6 +468,13 @@ def _missing_factors(case: Case) -> Iterator[Guess]:
             seen.add(e)
             words = f"the factor `{render(factor)}` of the derivative is missing"
             yield Guess(Diagnosis("factor", words), _by_value(case, e))
+    for node in [n for n in ex.postorder(whole) if n.op in ("power", "epow", "matpow")][:10]:
+        base, exponent = node.args
+        less = ex.sub(exponent, ex.ONE)
+        lower = (ex.epower if node.op == "epow" else ex.power)(base, less)
+        e = ex.substitute(whole, {node: lower})
+        words = f"the exponent of `{render(node)}` is too small by one"
+        yield Guess(Diagnosis("factor", words), _by_value(case, e))
 
 
 def _other_variables(case: Case) -> Iterator[Guess]:
@@ -533,7 +591,9 @@ def _special(case: Case) -> Iterator[Guess]:
     for word, make in kinds:
         for i, v in _squares(case):
             words = f"right only if {v.data[0]} is {word}"
-            yield Guess(Diagnosis("assumption", words), _under(case, _setting(case, {i: make})), False)
+            yield Guess(
+                Diagnosis("assumption", words), _under(case, _setting(case, {i: make})), False
+            )
     for i, v in enumerate(case.ground.variables):
         if v.data[0] in _unknown(case) or "integer" in v.data[1]:
             continue
@@ -566,19 +626,24 @@ def _equal_sizes(case: Case) -> Iterator[Guess]:
         square = [
             v.data[0]
             for v in d.typed.variables.values()
-            if v.shape.kind == ex.MATRIX and {str(v.shape.rows), str(v.shape.cols)} <= {kept, *gone}
+            if v.shape.kind == ex.MATRIX
+            and {str(v.shape.rows), str(v.shape.cols)} <= {kept, *gone}
             and v.shape.rows != v.shape.cols
         ]
         if square:
             words += f" ({', '.join(square)} square)"
         value = case.value
         if claim is not None:
-            sizes: dict[Dim, Dim] = {b: a for b, a in way.items()}
+            sizes: dict[Dim, Dim] = dict(way.items())
             with_sizes = merged(claim.declared, sizes)
+            parsed = claim.parsed
+            for size in gone:
+                if size not in claim.declared:
+                    parsed = renamed(parsed, size, kept)
             # The variables of the claim have other shapes then, but the same names and values.
             wanted = d.derivative.shape
             wanted = ex.Shape(wanted.kind, *(substituted(n, sizes) for n in wanted[1:]))
-            e = interpreted_as(claim.parsed, with_sizes, wanted)
+            e = interpreted_as(parsed, with_sizes, wanted)
             if e is None:
                 continue
             e = _renamed(e, case.ground.variables)
@@ -685,11 +750,12 @@ def _edited_derivative(case: Case) -> Iterator[Guess]:
 
 
 _GROUPS: tuple[Callable[[Case], Iterator[Guess]], ...] = (
+    _unknown_names,
     _same_up_to_sign,
     _turned,
+    _structures,
     _factor,
     _by_rows,
-    _structures,
     _terms,
     _symmetric,
     _equal_sizes,
@@ -717,7 +783,11 @@ def shape_words(claim: Claim, d: Derivation) -> str:
 
 
 def _shape_name(shape: ex.Shape) -> str:
-    names = {ex.SCALAR: "a number", ex.VECTOR: "a column of {} entries", ex.ROW: "a row of {} entries"}
+    names = {
+        ex.SCALAR: "a number",
+        ex.VECTOR: "a column of {} entries",
+        ex.ROW: "a row of {} entries",
+    }
     size = shape_label(shape, "unicode")
     if shape.kind == ex.MATRIX:
         return f"a {size} matrix"
@@ -737,15 +807,19 @@ class Counterexample(NamedTuple):
     why: str = ""  # why the claim has no value
 
 
-def counterexample(case: Case) -> Counterexample | None:
-    """Small numbers, whole where possible, for which the claim is wrong."""
+def counterexample(case: Case, worst: float = 1.0) -> Counterexample | None:
+    """Small numbers, whole where possible, for which the claim is wrong; `worst` is how wrong it is elsewhere."""
     import numpy as np
 
     ground = case.ground
     rng = np.random.default_rng(case.seed + 1)
+    if worst < 1e-12:
+        return None  # no number of digits that a person reads would show it
+    least = max(min(1e-3, 1e-2 * worst), 5 * (case.tolerance or 0))
     shown = [v for v in ground.variables if v in ex.variables(*ground.roots)]
     with np.errstate(all="ignore"):
-        for sizes in _small_sizes(ground, rng):
+        other_shape = case.claim is not None and bool(shape_words(case.claim, case.d))
+        for sizes in _small_sizes(ground, rng, other_shape):
             best: tuple[float, Counterexample] | None = None
             for attempt in range(25):
                 whole = attempt < 20
@@ -758,10 +832,14 @@ def counterexample(case: Case) -> Counterexample | None:
                 if claimed is not None and claimed.shape == sample.expected.shape:
                     if not np.all(np.isfinite(claimed)):
                         claimed = None
-                    elif difference(claimed, sample.expected) <= 1e-6 * sample.scale:
+                    elif difference(claimed, sample.expected) <= least * sample.scale:
                         continue
                 found = Counterexample(
-                    {v.data[0]: v_value for v, v_value in zip(ground.variables, values, strict=True) if v in shown},
+                    {
+                        v.data[0]: v_value
+                        for v, v_value in zip(ground.variables, values, strict=True)
+                        if v in shown
+                    },
                     {n: k for n, k in sizes.items() if not n.startswith("#")},
                     sample.expected,
                     claimed,
@@ -776,19 +854,18 @@ def counterexample(case: Case) -> Counterexample | None:
     return None
 
 
-def _small_sizes(ground: Ground, rng: np.random.Generator) -> Iterator[dict[str, int]]:
-    """Choices of sizes, the small ones first."""
+def _small_sizes(
+    ground: Ground, rng: np.random.Generator, different: bool
+) -> Iterator[dict[str, int]]:
+    """Choices of sizes, the small ones first; `different` ones, where the shape of the claim is wrong."""
     least = ground.sizes(2, rng, False)  # every size 1, or as large as it must be
     names = [n for n in least if not n.startswith("#")]
     choices = sorted(
-        itertools.islice(itertools.product((1, 2, 3), repeat=len(names)), 3**6),
-        key=lambda c: (max(c, default=1) == 1 and bool(names), sum(c), len(set(c)) > 1),
+        itertools.islice(itertools.product((2, 3, 1), repeat=len(names)), 3**6),
+        key=lambda c: (different and len(set(c)) < min(len(c), 3), 1 in c, sum(c)),
     )
-    # Points of size 1 say little: they come last but one.
-    ordered = [c for c in choices if max(c, default=2) == 2 and min(c, default=2) == 2]
-    ordered = [*ordered, *(c for c in choices if c not in ordered)]
     seen = []
-    for choice in ordered[:60]:
+    for choice in choices[:60]:
         sizes = {**least, **{n: max(k, least[n]) for n, k in zip(names, choice, strict=True)}}
         if sizes not in seen:
             seen.append(sizes)
@@ -827,27 +904,3 @@ def _small(
     elif "upper" in properties:
         value = np.triu(value)
     return value
-
-
-def numbers_text(value: Any, digits: int = 4) -> str:
-    """A number, vector or matrix of numbers in the notation of the language."""
-    import numpy as np
-
-    array = np.asarray(value, dtype=float)
-    if array.ndim == 0:
-        return _digits(float(array), digits)
-    if array.ndim == 1:
-        return "[" + "; ".join(_digits(x, digits) for x in array) + "]"
-    return matrix_text(array, digits)
-
-
-def matrix_text(array: Any, digits: int = 4) -> str:
-    """A matrix of numbers in the notation of the language; one entry as a number."""
-    if array.shape == (1, 1):
-        return _digits(float(array[0, 0]), digits)
-    return "[" + "; ".join(", ".join(_digits(x, digits) for x in row) for row in array) + "]"
-
-
-def _digits(x: float, digits: int) -> str:
-    text = f"{x:.{digits}g}"
-    return "0" if text == "-0" else text

@@ -30,7 +30,7 @@ class Edit(NamedTuple):
 def edits(parsed: Parsed) -> Iterator[Edit]:
     """Every formula that is one slip away, the likely ones first."""
     count = 0
-    for maker in (_elementwise, _transposes, _inverses, _orders, _signs, _moved, _terms):
+    for maker in (_elementwise, _transposes, _inverses, _orders, _signs, _moved, _terms, _extra):
         for kind, to_this, from_this, root in maker(parsed):
             count += 1
             if count > MAX_EDITS:
@@ -72,6 +72,17 @@ def _with(root: Syntax, changes: dict[int, Syntax]) -> Syntax:
     return done[id(root)]
 
 
+def renamed(parsed: Parsed, name: str, other: str) -> Parsed:
+    """A formula with another name for one of its variables."""
+    changes = {
+        id(n): Syntax("name", [], n.start, n.end, other)
+        for n in parsed.nodes
+        if n.kind == "name" and n.value == name
+    }
+    root = _with(parsed.root, changes)
+    return Parsed(parsed.text, root, list(walk(root))[::-1], [])
+
+
 def _copy(node: Syntax, kind: str, args: list[Syntax], value: object = None) -> Syntax:
     copy = Syntax(kind, args, node.start, node.end, value)
     copy.grouped = node.grouped
@@ -98,8 +109,8 @@ def _elementwise(parsed: Parsed) -> Iterator[Change]:
             for inside, outside in (("mul", "hadamard"), ("hadamard", "mul")):
                 inner = _copy(node, inside, [left.args[1], node.args[1]])
                 new = _copy(node, outside, [left.args[0], inner])
-                words = "`.*` and `*` stand in the wrong place, or brackets are missing"
-                yield "elementwise", words, words, _with(parsed.root, {id(node): new})
+                said = "`.*` and `*` stand in the wrong place, or brackets are missing"
+                yield "elementwise", said, said, _with(parsed.root, {id(node): new})
 
 
 def _is_inverse(node: Syntax) -> bool:
@@ -170,9 +181,9 @@ def _borne(parsed: Parsed, kind: str) -> list[tuple[Syntax, Syntax]]:
             inner = node.args[0]
             rest = _wraps("inverse" if kind == "transpose" else "transpose")(inner)
             found.append((node, rest))
-        elif kind == "transpose" and node.kind == "transpose":
-            found.append((node, node.args[0]))
-        elif kind == "inverse" and _is_inverse(node):
+        elif (kind == "transpose" and node.kind == "transpose") or (
+            kind == "inverse" and _is_inverse(node)
+        ):
             found.append((node, node.args[0]))
     return found
 
@@ -259,4 +270,22 @@ def _terms(parsed: Parsed) -> Iterator[Change]:
                 f"the term `{name}` is too many",
                 f"the term `{name}` is missing",
                 _with(parsed.root, {id(node): left}),
+            )
+
+
+def _extra(parsed: Parsed) -> Iterator[Change]:
+    """A factor that stands there and should not."""
+    for node in _nodes(parsed):
+        if node.kind not in (*_PRODUCTS, "hadamard", "div", "edivide"):
+            continue
+        for at in (1, 0):
+            if at == 0 and node.kind in ("div", "edivide"):
+                continue
+            name = _source(parsed, node.args[at])
+            what = "divisor" if node.kind in ("div", "edivide") else "factor"
+            yield (
+                "factor",
+                f"the {what} `{name}` is too many",
+                f"the {what} `{name}` is missing",
+                _with(parsed.root, {id(node): node.args[1 - at]}),
             )

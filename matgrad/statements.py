@@ -47,7 +47,9 @@ class Statement(NamedTuple):
     comment: str = ""
     order: int = 1
     then: str = ""  # the second variable of a mixed derivative
-    structured: str = ""  # what the block says of structured matrices: subspace, cookbook, or nothing
+    structured: str = (
+        ""  # what the block says of structured matrices: subspace, cookbook, or nothing
+    )
     layout: str = ""  # what the block says of the layout
 
     @property
@@ -72,7 +74,9 @@ def is_markdown(path: str) -> bool:
     return path.lower().endswith(MARKDOWN)
 
 
-def read_statements(text: str, path: str, markdown: bool | None = None) -> Iterator[Statement | Broken]:
+def read_statements(
+    text: str, path: str, markdown: bool | None = None
+) -> Iterator[Statement | Broken]:
     """The statements of a text, and the lines that could not be read, in their order."""
     reader = _Reader(path)
     fence = ""  # of the block that a line stands in
