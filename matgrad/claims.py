@@ -29,6 +29,7 @@ from matgrad.verify import Guard, Point, choose_sizes, random_point, size_names,
 if TYPE_CHECKING:
     import numpy as np
 
+MAX_COMPARED = 400  # symbols of two formulas that are multiplied out and compared
 MAX_TERMS = 32  # of a formula that is multiplied out
 TOLERANCE = 1e-9  # of a claim, relative to the largest entry of the derivative
 NUDGE = 1e-13  # relative change of the variables that shows how far rounding errors reach
@@ -366,6 +367,8 @@ def symbolic_difference(d: Derivation, claim: Expr) -> Expr | None:
 
     None where they cannot be compared."""
     if claim.shape != d.derivative.shape or definitions_in(claim):
+        return None
+    if ex.cost(claim) + ex.cost(d.derivative) > MAX_COMPARED:
         return None
     zero = ex.zeros(claim.shape)
     try:

@@ -103,7 +103,9 @@ def diagnose(case: Case) -> list[Diagnosis]:
                 if factor is None:
                     continue
                 if abs(factor - 1) <= case.same:
-                    found.append(guess.diagnosis)
+                    repaired = guess.diagnosis.repaired
+                    if not repaired or all(x.repaired != repaired for x in found):
+                        found.append(guess.diagnosis)
                 elif guess.up_to_factor:
                     second.append(_with_factor(guess.diagnosis, factor))
                 if len(found) == MAX_NAMED:
@@ -775,7 +777,8 @@ def shape_words(claim: Claim, d: Derivation) -> str:
     """What is wrong with the shape of a claim; "" if nothing is."""
     if claim.expr is None:
         assert claim.problem is not None
-        return f"the shapes in the claim do not fit together: {claim.problem.message}"
+        help = f" ({claim.problem.help})" if claim.problem.help else ""
+        return f"the shapes in the claim do not fit together: {claim.problem.message}{help}"
     found, wanted = claim.expr.shape, d.derivative.shape
     if found == wanted:
         return ""

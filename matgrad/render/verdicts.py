@@ -219,7 +219,7 @@ def outcome_lines(o: Outcome, verbose: bool) -> list[str]:
         return [f"{o.path}:{o.line}: ok{o.message}"]
     lines = [f"{o.path}:{o.line}: {o.status}: {o.message}"]
     if verbose:
-        lines += [f"    {line}".rstrip() for line in o.report.splitlines()]
+        lines += [f"    {line}".rstrip() for line in o.report.splitlines()[1:]]
     return lines
 
 
