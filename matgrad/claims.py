@@ -193,7 +193,8 @@ class Ground:
 
         def at(point: Point) -> Any:
             try:
-                (found,) = program(point.values, point.sizes, point.functions)
+                with np.errstate(all="ignore"):
+                    (found,) = program(point.values, point.sizes, point.functions)
             except (np.linalg.LinAlgError, IndexError, KeyError, ValueError):
                 return None
             return as_matrix(found, kind)

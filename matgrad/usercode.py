@@ -163,7 +163,8 @@ class Code:
             for k, n in self._names.items()
         }
         try:
-            result = self.function(**arguments)
+            with np.errstate(all="ignore"):
+                result = self.function(**arguments)
         except (Exception, SystemExit) as problem:
             if not self.failure:
                 where = _where(problem, self.name)

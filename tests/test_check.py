@@ -202,7 +202,7 @@ def test_kinds_of_derivatives_by_code() -> None:
         (lambda A, x: A @ x, "term-missing"),
         (lambda A, x: ((A + A.T) @ x)[None, :], "row"),
         (lambda A, x: 1.0001 * (A + A.T) @ x, "factor"),
-        (lambda A, x: (A + A.T) * x, "elementwise"),
+        (lambda A, x: (2 * A + A.T) @ x, "term-twice"),
     ],
 )
 def test_code_has_the_same_diagnosis(function: Any, kind: str) -> None:
@@ -451,7 +451,7 @@ def test_pytest_collects_statements() -> None:
     assert done.returncode == 1
     assert "12 failed, 24 passed" in done.stdout
     assert "✗ wrong: right only if A is symmetric" in done.stdout
-    assert "examples/mistakes.matgrad::7 FAILED" in done.stdout
+    assert "examples/mistakes.matgrad::7" in done.stdout
     assert "Traceback" not in done.stdout
 
 
