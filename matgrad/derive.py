@@ -51,6 +51,7 @@ MAX_SHOWN = (
     1500  # symbols of an expression, and of its trace form, whose derivation is shown line by line
 )
 MAX_SIMPLIFIED = 1_000_000  # symbols of a derivative that is simplified
+MAX_EXPANDED = 150  # symbols of an answer that is multiplied out to see whether it gets shorter
 MAX_WRITTEN = 200_000  # symbols of an answer that is written out
 
 
@@ -258,6 +259,37 @@ class Derivation:
         self.recorder.next_line()
         return simplify(self._written(found), self.recorder)
 
+    def _best(self, rule: str, final: Expr, v: Expr) -> Expr:
+        """The derivative read off and simplified; multiplied out first where that shows the symmetry of a Hessian, or
+        ends in something shorter."""
+        recorder, start = self.recorder, len(self.recorder.steps)
+        found = self._read_off(rule, final)
+        second = self._is_second(v)
+        hidden = second and not is_symmetric(found)
+        if not hidden and (ex.cost(found) > MAX_EXPANDED or not _has_product_of_sums(found)):
+            return found
+        steps = recorder.steps[start:]
+        del recorder.steps[start:]
+        recorder.enter(DERIVATIVE)
+        recorder.keeps_symmetry = True
+        other = self._read_off(rule, final)
+        recorder.keeps_symmetry = False
+        if hidden and is_symmetric(other):
+            return other
+        if not second:
+            other = simplify(other, recorder)
+            if ex.cost(other) < ex.cost(found) and self._leads(final, start, other):
+                return other
+        recorder.steps[start:] = steps
+        return found
+
+    def _leads(self, final: Expr, start: int, end: Expr) -> bool:
+        """Whether the steps from `start` on can be replayed, and lead to `end`."""
+        try:
+            return self._followed(final, self.steps[start:]) is end
+        except MatgradError:
+            return False
+
     def _is_second(self, v: Expr) -> bool:
         """Whether this is the second derivative of a number by one variable, which is symmetric."""
         first = self.inner
@@ -279,17 +311,7 @@ class Derivation:
             recorder.enter(DERIVATIVE)
             kind = structure(v) if cookbook else ""
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
-            mixed = self._read_off(rule, final)
-            if self._is_second(v) and not is_symmetric(mixed):
-                before = list(recorder.steps)
-                del recorder.steps[len(self.steps_of(None)) :]
-                recorder.enter(DERIVATIVE)
-                recorder.keeps_symmetry = True
-                other = self._read_off(rule, final)
-                if is_symmetric(other):
-                    mixed = other
-                else:
-                    recorder.steps[:] = before
+            mixed = self._best(rule, final, v)
         part = Part(number, v, final, mixed)
         if self.direction is None:
             part.derivative = in_layout(mixed, self.subject, v, self.layout)
@@ -333,6 +355,15 @@ class Derivation:
 
     def __str__(self) -> str:
         return self.to("matgrad")
+
+
+def _has_product_of_sums(e: Expr) -> bool:
+    """Whether multiplying out would change e, beyond its outermost product."""
+    return any(
+        n.kind == ex.ADD
+        and any(t.kind == ex.MUL and any(a.kind == ex.ADD for a in t.args) for t in n.args)
+        for n in ex.postorder(e)
+    )
 
 
 def _terms(e: Expr) -> tuple[Expr, ...]:
@@ -509,7 +540,10 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
     if not name:
         raise NameProblem("`--wrt` names no variable", help="write `--wrt X`")
     if name in typed.variables and name not in names:
-        raise Unsupported(f"`{name}` is an integer: there is no derivative by it")
+        raise Unsupported(
+            f"`{name}` is an integer: there is no derivative by it",
+            help="give the derivative by another variable; a real power of a matrix is `expm(c*logm(X))`",
+        )
     if name not in names:
         known = f"it has {', '.join(names)}" if names else "it has no variables"
         alike = [n for n in names if n.lower() == name.lower() or n in re.split(r"\W+", wrt)]

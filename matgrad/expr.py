@@ -799,7 +799,7 @@ def _own_cost(e: Expr) -> int:
     below = sum(_costs[a] for a in e.args)
     if e.kind == ADD:
         # A scalar times ones is written as the scalar alone.
-        plain = sum(a.kind == MUL and bool(a.chain) and a.chain[0].op == "ones" for a in e.args)
+        plain = sum(a.kind == MUL and len(a.chain) == 1 and a.chain[0].op == "ones" for a in e.args)
         return below + len(e.args) - 1 - plain
     if e.kind == MUL:
         brackets = sum(a.kind == ADD for a in e.args)
@@ -809,6 +809,8 @@ def _own_cost(e: Expr) -> int:
             return below + len(e.args) - 1 + sum(a.kind in (ADD, MUL) for a in e.args)
         brackets = e.args[0].kind in (ADD, MUL)
         if e.op in ("power", "matpow", "epow"):
-            return below + brackets + (e.args[1].kind != NUM or e.args[1].data != -1)
+            k = integer(e.args[1])
+            short = k is not None and (k > 0 or k == -1)  # `x^2` is no longer than `x x`
+            return below + brackets + (not short)
         return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
     return below + 1

@@ -328,11 +328,12 @@ def _map_derivative(
     if first.type == "NAME":
         return None
     mark = Mark(first.start_pos or 0, first.end_pos or 0, "no such function behind it")
+    help = "for the derivative of an expression give it alone, with `--wrt x`"
+    if opened and re.fullmatch(r"[^\W\d]\w*", name) and name not in FUNCTION_NAMES:
+        kind = "scalar of vector(n)" if first == "∇" else "vector(m) of vector(n)"
+        help += f"; an unknown function is declared, `--let '{canonical_name(name)}: {kind}'`"
     raise SyntaxProblem(
-        f"`{first}` stands before a declared function and its argument only",
-        (mark,),
-        "as in `∇g(X)` with `--let 'g: scalar of matrix(m, n)'`, or `∂u(x)` with `--let 'u: vector(m) of vector(n)'`",
-        text,
+        f"`{first}` stands before a declared function and its argument only", (mark,), help, text
     )
 
 

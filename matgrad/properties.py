@@ -32,6 +32,10 @@ _OF_TRANSPOSE = frozenset(
 )
 
 
+_MIRRORED = {"tril": "triu", "triu": "tril"}
+_TO_ARGUMENTS = _OF_TRANSPOSE | {"kron", "sylvester", *_MIRRORED}
+
+
 def push_transposes(e: Expr) -> Expr:
     """e with every transpose moved inward, to variables and functions; symmetric S' becomes S.
 
@@ -51,7 +55,9 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node, False)]
         elif is_entrywise(node):
             parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK, ex.SUM) or node.op in (*_OF_TRANSPOSE, "kron"):
+        elif node.op in ("inv", "matpow"):
+            parts = [(a, turn and not a.is_scalar) for turn in (flip, not flip) for a in node.args]
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK, ex.SUM) or node.op in _TO_ARGUMENTS:
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
@@ -84,7 +90,8 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
     if node.is_scalar and flip:
         return args[0]
     if node.kind == ex.CALL and node.op in _OF_TRANSPOSE:
-        return _transpose_outside(node, args)
+        count = len(node.args)
+        return _transpose_outside(node, args[:count], args[count:])
     if is_entrywise(node):
         count = len(node.args)
         return _pushed_entrywise(node, flip, args[:count], args[count:])
@@ -111,18 +118,20 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         return ex.stack(tuple(turned), len(args) // columns)
     if node.kind == ex.ADD or node.op in ("diag", "dg", "kron"):
         return ex.rebuild(node, args)
+    if node.op in _MIRRORED:
+        return ex.call(_MIRRORED[node.op], args, node.shape)
+    if node.op == "sylvester":
+        return ex.call("sylvester", (args[1], args[0], args[2]), ex.transposed_shape(node.shape))
     return ex.transpose(ex.rebuild(node, args) if node.args else node)
 
 
-def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
-    """f(A') as f(A)', if every array among the arguments is a transpose."""
+def _transpose_outside(node: Expr, args: tuple[Expr, ...], turned: tuple[Expr, ...] = ()) -> Expr:
+    """f(A') as f(A)', if every array among the arguments is a transpose, or longer than its own, which is in `turned`."""
     arrays = [a for a in args if not a.is_scalar]
     if arrays and all(a.kind == ex.CALL and a.op == "transpose" for a in arrays):
         return ex.transpose(_with_args(node, tuple(a if a.is_scalar else a.args[0] for a in args)))
-    if len(arrays) == 1 and arrays[0].kind in (ex.ADD, ex.MUL) and node.op in ("inv", "matpow"):
-        turned = push_transposes(ex.transpose(arrays[0]))
-        if ex.cost(turned) < ex.cost(arrays[0]):
-            return ex.transpose(_with_args(node, tuple(a if a.is_scalar else turned for a in args)))
+    if turned and arrays[0].kind in (ex.ADD, ex.MUL) and ex.cost(turned[0]) < ex.cost(arrays[0]):
+        return ex.transpose(_with_args(node, turned))
     return _with_args(node, args)
 
 

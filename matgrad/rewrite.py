@@ -653,6 +653,50 @@ def _block_product(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.mul(front, ex.add(*(ex.mul(a, x) for a, x in zip(row.args, parts, strict=True))))
 
 
+def _logistic(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """(1 + exp(x))^-k -> sigmoid(-x)^k, in either order of the sum."""
+    base, exponent = e.args
+    x = next(a for a in base.args if a.kind == ex.CALL and a.op == "exp").args[0]
+    mirrored = ex.call("sigmoid", (ex.neg(x),), x.shape)
+    raised = ex.power if e.is_scalar else ex.epower
+    return raised(mirrored, ex.neg(exponent))
+
+
+def _power_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """(c X)^k -> c^k X^k."""
+    base, exponent = e.args
+    outside = ex.power(ex.mul(ex.num(base.coefficient), *base.scalars), exponent)
+    return ex.mul(outside, ex.power(ex.mul(*base.chain), exponent))
+
+
+def _cancel_transposed(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """A' inv(A B)' -> inv(B)' and inv(A B)' B' -> inv(A)', for square A and B, in a product."""
+    chain = e.chain
+    for i, link in enumerate(chain):
+        inner = link.args[0] if link.op == "transpose" else link
+        if inner.op != "inv" or inner is link or inner.args[0].kind != ex.MUL:
+            continue
+        run = inner.args[0].chain
+        for count in range(1, len(run)):
+            first, last = ex.mul(*run[:count]), ex.mul(*run[count:])
+            if first.shape.rows != first.shape.cols:
+                continue
+            before = push_transposes(ex.transpose(first)).chain
+            behind = push_transposes(ex.transpose(last)).chain
+            start, stop, rest = i, i + 1, last
+            if chain[max(i - len(before), 0) : i] == before:
+                start -= len(before)
+            elif chain[i + 1 : i + 1 + len(behind)] == behind:
+                stop += len(behind)
+                rest = first
+            else:
+                continue
+            found = ex.transpose(ex.inverse(rest))
+            middle = ex.mul(*chain[:start], found, *chain[stop:])
+            return ex.mul(ex.num(e.coefficient), *e.scalars, middle)
+    return e
+
+
 def _one_transpose(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """P' Q' -> (Q P)'."""
     return ex.transpose(push_transposes(ex.transpose(e)))
@@ -967,6 +1011,12 @@ PROCEDURES: dict[str, Procedure] = {
     "read-off-skew": _read_off_skew,
     "stack-factor": _stack_factor,
     "one-transpose": _one_transpose,
+    "scalar-out": lambda e, depends: _linear_scalar(e, lambda a: True),
+    "identity-entrywise": lambda e, depends: e.args[0],
+    "power-scalar": _power_scalar,
+    "logistic-scalar": _logistic,
+    "logistic-entrywise": _logistic,
+    "cancel-transposed": _cancel_transposed,
     **dict.fromkeys(
         ("dexpm-commuting", "dlogm-commuting", "dsinm-commuting", "dcosm-commuting"),
         _frechet_of_commuting,

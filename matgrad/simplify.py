@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from fractions import Fraction
 
 from matgrad import expr as ex
+from matgrad.dims import Dim
 from matgrad.expr import Expr, cost
 from matgrad.properties import has_property, push_transposes
 from matgrad.rewrite import Recorder, number_of
@@ -79,23 +81,52 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         a, b = e.args[0].args
         if a.shape.rows == a.shape.cols and b.shape.rows == b.shape.cols:
             return recorder.apply("kron-inverse", e, A=a, B=b)
+    if e.op == "inv" and _is(e.args[0], "diag"):
+        return recorder.apply("inverse-of-diag", e, x=e.args[0].args[0])
+    if e.op in ("inv", "matpow") and e.args[0].kind == ex.MUL:
+        scaled = e.args[0]
+        if scaled.coefficient != 1 or scaled.scalars:
+            c = ex.mul(ex.num(scaled.coefficient), *scaled.scalars)
+            core = ex.mul(*scaled.chain)
+            if e.op == "inv":
+                return recorder.apply("inverse-scalar", e, c=c, X=core)
+            return recorder.run("power-scalar", e, e)
     if e.op in ("transpose", "inv", "matpow"):
         return recorder.run("transposes", e, e)
     if e.op == "hadamard":
-        for rule in (_join_elementwise_powers, _join_vecs, _logistic_factors):
+        for rule in (
+            _join_elementwise_powers,
+            _join_vecs,
+            _logistic_factors,
+            _quotients,
+            _scaled_lines,
+        ):
             after = rule(e, recorder)
             if after is not e:
                 return after
         return e
+    if e.op == "epow" and e.args[0].op == "eye" and (ex.integer(e.args[1]) or 0) > 0:
+        return recorder.run("identity-entrywise", e, e)
     if e.op in ("power", "epow"):
         after = _logistic_power(e, recorder)
         if after is not e:
             return after
+        if e.op == "power" and e.args[1].kind == ex.NUM and abs(e.args[1].data) == Fraction(1, 2):
+            below = "-below" if e.args[1].data < 0 else ""
+            return recorder.apply("half-power" + below, e, x=e.args[0])
+    if e.op in ("diagonal", "dg", "tril", "triu", "diag"):
+        after = _improve_diagonal(e, recorder)
+        if after is not e:
+            return after
     if e.op in ("dexpm", "dlogm", "dsinm", "dcosm", "sylvester"):
         return recorder.run(f"{e.op}-commuting", e, e)
+    if e.op in ("sum", "tr", "mean"):
+        after = recorder.run("scalar-out", e, e)
+        if after is not e:
+            return after
     if e.op == "sum":
         return _improve_total(e, recorder)
-    if e.op == "tr" and e.args[0].kind == ex.CONST and e.args[0].op == "eye":
+    if e.op == "tr" and e.args[0].op == "eye" and _is_short(e.args[0].shape.rows, e):
         return recorder.apply("trace-of-identity", e, A=e.args[0])
     if e.op == "sign" and number_of(e.args[0]).data < 0 and e.args[0].kind != ex.NUM:
         return recorder.apply("sign-of-negative", e, x=ex.neg(e.args[0]))
@@ -113,17 +144,75 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
     return e
 
 
+def _is_short(size: Dim, e: Expr) -> bool:
+    """Whether a size as a number is no longer than e: n is, m + n may not be."""
+    return ex.cost(ex.size(size)) <= ex.cost(e)
+
+
+def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
+    """Functions that take, keep or cut off a diagonal."""
+    inside = e.args[0]
+    if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
+        return recorder.run("scalar-out", e, e)
+    if e.op == "diagonal":
+        if _is(inside, "transpose"):
+            return recorder.apply("diagonal-of-transpose", e, X=inside.args[0])
+        if _is(inside, "diag"):
+            return recorder.apply("diagonal-of-diag", e, x=inside.args[0])
+        for i in range(1, len(inside.chain)):
+            left, right = inside.chain[:i], inside.chain[i:]
+            if left[-1].shape.kind == ex.VECTOR and right[0].shape.kind == ex.ROW:
+                x, y = ex.mul(*left), ex.transpose(ex.mul(*right))
+                after = recorder.apply("diag-outer", e, x=x, y=y)
+                return recorder.run("transposes", after, after)
+        return e
+    if e.op == "dg":
+        if _is(inside, "dg"):
+            return recorder.apply("dg-of-dg", e, X=inside.args[0])
+        if _is(inside, "triu"):
+            return recorder.apply("dg-of-triangle", e, X=inside.args[0])
+        if _is(inside, "transpose"):
+            return recorder.apply("dg-of-transpose", e, X=inside.args[0])
+        if has_property(inside, "diagonal"):
+            return recorder.apply("dg-of-diagonal", e, X=inside)
+        if len(inside.chain) > 1 and _is(inside.chain[0], "diag"):
+            x, rest = inside.chain[0].args[0], ex.mul(*inside.chain[1:])
+            return recorder.apply("dg-of-scaled", e, x=x, X=rest)
+        if len(inside.chain) > 1 and _is(inside.chain[-1], "diag"):
+            x, rest = inside.chain[-1].args[0], ex.mul(*inside.chain[:-1])
+            return recorder.apply("dg-of-scaled-columns", e, x=x, X=rest)
+        if inside.kind == ex.ADD and any(_is(link, "dg") for t in inside.args for link in t.chain):
+            first, *others = inside.args
+            return recorder.apply("dg-of-sum", e, A=first, B=ex.add(*others))
+    if e.op == "tril":
+        if has_property(inside, "lower"):
+            return recorder.apply("tril-of-lower", e, X=inside)
+        if has_property(inside, "upper"):
+            return recorder.apply("tril-of-upper", e, X=inside)
+    if e.op == "triu":
+        if has_property(inside, "upper"):
+            return recorder.apply("triu-of-upper", e, X=inside)
+        if has_property(inside, "lower"):
+            return recorder.apply("triu-of-lower", e, X=inside)
+    return e
+
+
 def _improve_total(e: Expr, recorder: Recorder) -> Expr:
     """sum(x .* y) is x'y for vectors, and the sum of ones is their number."""
     inside = e.args[0]
     if inside.shape.kind != ex.VECTOR:
         return e
-    if inside.op == "ones":
+    if inside.op == "ones" and _is_short(inside.shape.rows, e):
         return recorder.apply("sum-of-ones", e, x=inside)
     if _is(inside, "hadamard"):
         first, rest = inside.args[0], ex.hadamard(*inside.args[1:])
         after = recorder.apply("sum-of-product", e, x=first, y=rest)
         return recorder.run("transposes", after, after)
+    if inside.kind == ex.ADD and len(inside.args) == 2:
+        for x, other in (inside.args, inside.args[::-1]):
+            mean = ex.call("mean", (x,), ex.SCALAR_SHAPE)
+            if other is ex.mul(ex.num(-1), mean, ex.ones(x.shape)):
+                return recorder.apply("sum-of-deviations", e, x=x)
     return e
 
 
@@ -155,6 +244,49 @@ def _improve_kron(e: Expr, recorder: Recorder) -> Expr:
     return e
 
 
+def _scaled_lines(e: Expr, recorder: Recorder) -> Expr:
+    """(1 b') .* A is A diag(b), (a 1') .* A is diag(a) A, and diag(x) .* diag(y) is diag(x .* y)."""
+    diagonals = [a for a in e.args if _is(a, "diag")]
+    if len(diagonals) > 1:
+        return recorder.apply("diag-hadamard", e, x=diagonals[0].args[0], y=diagonals[1].args[0])
+    for i, a in enumerate(e.args):
+        if len(a.chain) < 2 or a.coefficient != 1 or a.scalars:
+            continue
+        first, last = a.chain[0], a.chain[-1]
+        rest = ex.hadamard(*e.args[:i], *e.args[i + 1 :])
+        if first.op == "ones" and first.shape.kind == ex.VECTOR:
+            b = ex.transpose(ex.mul(*a.chain[1:]))
+            after = recorder.apply("scaled-columns", e, A=rest, b=b)
+            return recorder.run("transposes", after, after)
+        if last.op == "ones" and last.shape.kind == ex.ROW:
+            return recorder.apply("scaled-rows", e, A=rest, a=ex.mul(*a.chain[:-1]))
+    return e
+
+
+def _quotients(e: Expr, recorder: Recorder) -> Expr:
+    """sin x/cos x, sinh x/cosh x, t/√t, and relu(t) sign(relu(t))."""
+    factors = e.args if e.kind == ex.CALL else e.scalars
+    for a in factors:
+        if _is(a, "sign") and _is(a.args[0], "relu") and a.args[0] in factors:
+            return recorder.apply("relu-sign", e, x=a.args[0].args[0])
+    for a in factors:
+        if not (_is(a, "power") or _is(a, "epow")) or a.args[1].kind != ex.NUM:
+            continue
+        below = a.args[0]
+        if a.args[1].data == -1 and below.kind == ex.CALL:
+            for above, rule in _TANGENTS.get(below.op, ()):
+                top = ex.call(above, below.args, below.shape)
+                if top in factors:
+                    entrywise = "" if below.is_scalar else "-entrywise"
+                    return recorder.apply(rule + entrywise, e, x=below.args[0])
+            if _is(below, "sqrt") and below.is_scalar and below.args[0] in factors:
+                return recorder.apply("root", e, x=below.args[0])
+    return e
+
+
+_TANGENTS = {"cos": (("sin", "tangent"),), "cosh": (("sinh", "hyperbolic-tangent"),)}
+
+
 def _join_vecs(e: Expr, recorder: Recorder) -> Expr:
     vecs = [a for a in e.args if _is(a, "vec") and a.args[0].kind != ex.CONST]
     if len(vecs) > 1 and vecs[0].args[0].shape == vecs[1].args[0].shape:
@@ -166,6 +298,9 @@ def _join_vecs(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _improve_product(e: Expr, recorder: Recorder) -> Expr:
+    if e.coefficient == -1 and not e.scalars and len(e.chain) == 1 and e.chain[0].kind == ex.ADD:
+        if any(number_of(t).data < 0 for t in e.chain[0].args):
+            return recorder.run("expand", e, e)  # -(A - B) is B - A
     if recorder.keeps_symmetry and len(e.chain) > 1:
         after = recorder.run("expand", e, e)
         if after is not e:
@@ -178,7 +313,9 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
         _kronecker,
         _fold_dot,
         _logistic_factors,
+        _quotients,
         _blocks,
+        _selection,
     ):
         after = rule(e, recorder)
         if after is not e:
@@ -215,6 +352,10 @@ def _cancel_inverse(e: Expr, recorder: Recorder) -> Expr:
             return recorder.apply("cancel-right" + suffix, e, A=base)
         if not suffix:
             after = _cancel_part(e, i, base, recorder)
+            if after is not e:
+                return after
+        else:
+            after = recorder.run("cancel-transposed", e, e)
             if after is not e:
                 return after
     return e
@@ -342,6 +483,24 @@ def _kronecker(e: Expr, recorder: Recorder) -> Expr:
     return e
 
 
+def _selection(e: Expr, recorder: Recorder) -> Expr:
+    """A Kronecker product of which the entries (i, i), (j, j) are taken."""
+    chain = e.chain
+    for i in range(len(chain) - 4):
+        middle = chain[i + 2]
+        if _is(middle, "kron") and middle.shape.kind == ex.MATRIX:
+            a, b = middle.args
+            n = a.shape.rows
+            if not a.shape == b.shape == ex.matrix_shape(n, n):
+                continue
+            pick = ex.call("diag", (ex.vec(ex.eye(n)),), middle.shape)
+            column = ex.kron(ex.ones(ex.vector_shape(n)), ex.eye(n))
+            row = ex.kron(ex.ones(ex.row_shape(n)), ex.eye(n))
+            if chain[i : i + 5] == (row, pick, middle, pick, column):
+                return recorder.apply("selected-kron", e, A=a, B=b)
+    return e
+
+
 def _blocks(e: Expr, recorder: Recorder) -> Expr:
     """A row of blocks times a column of blocks that fit, or times ones."""
     if not e.chain or not _is_row_of_blocks(e.chain[0]) or len(e.chain) != 2:
@@ -375,8 +534,7 @@ def _logistic_power(e: Expr, recorder: Recorder) -> Expr:
     x = _exponent_in_one_plus(e.args[0])
     if x is None or k is None or k >= 0:
         return e
-    rule = "logistic" if e.is_scalar else "logistic-entrywise"
-    return recorder.apply(rule, e, x=x, k=ex.num(-k))
+    return recorder.run("logistic-scalar" if e.is_scalar else "logistic-entrywise", e, e)
 
 
 def _logistic_factors(e: Expr, recorder: Recorder) -> Expr:
@@ -421,6 +579,8 @@ def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
         last = chain[-1]
         if len(chain) == 2 and last.kind == ex.CONST and last.op == "basis":
             return recorder.apply("entry-of-transposed", e, y=inner, i=last.data[1])
+        if len(chain) == 2 and last.op == "ones":
+            return recorder.apply("ones-dot", e, x=inner)
         if len(chain) == 2:
             return _quotient_dot(e, inner, last, recorder)
     return e
@@ -457,6 +617,7 @@ def _improve_sum(e: Expr, recorder: Recorder) -> Expr:
         _join_scalars,
         _factor_sides,
         _factor_entrywise,
+        _join_diagonals,
         _order,
     ):
         after = rule(e, recorder)
@@ -596,6 +757,31 @@ def _without(t: Expr, a: Expr) -> Expr:
     rest.remove(a)
     scalars = t.scalars if t.kind == ex.MUL else ()
     return ex.mul(ex.num(t.coefficient), *scalars, ex.hadamard(ex.ones(t.shape), *rest))
+
+
+def _join_diagonals(e: Expr, recorder: Recorder) -> Expr:
+    """diag(x) + diag(y) as diag(x + y), triu(X) + tril(X) - dg(X) as X, cos² + sin² as 1."""
+    found = [
+        t
+        for t in e.args
+        if len(t.chain) == 1 and _is(t.chain[0], "diag") and _core(t) is t.chain[0]
+    ]
+    if len(found) > 1:
+        return recorder.apply(
+            "diag-sum", e, x=found[0].chain[0].args[0], y=found[1].chain[0].args[0]
+        )
+    for t in e.args:
+        if _is(t, "triu"):
+            x = t.args[0]
+            lower = ex.call("tril", (x,), x.shape)
+            twice = ex.neg(ex.call("dg", (x,), x.shape))
+            if lower in e.args and twice in e.args:
+                return recorder.apply("triangles-of-symmetric", e, X=x)
+        if _is(t, "power") and _is(t.args[0], "cos") and ex.integer(t.args[1]) == 2:
+            x = t.args[0].args[0]
+            if ex.power(ex.call("sin", (x,), x.shape), ex.num(2)) in e.args:
+                return recorder.apply("pythagoras", e, x=x)
+    return e
 
 
 def _common_divisor(e: Expr, recorder: Recorder) -> Expr:

@@ -263,7 +263,7 @@ REAL = [
     "shape/a_times_x",
     "name/unknown_function",
     "syntax/missing_bracket",
-    "unsupported/matrix_by_matrix",
+    "unsupported/by_an_integer",
     "limit/long_number",
     "usage/stdin_is_not_utf8",
 ]

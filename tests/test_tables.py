@@ -101,7 +101,7 @@ def with_whole_numbers(left: Expr, right: Expr) -> list[tuple[Expr, Expr]]:
     names = ex.variables(*(e.args[WHOLE_PLACES[e.op]] for e in places))
     if not names:
         return [(left, right)]
-    numbers = WHOLE if len(names) == 2 else ((1,), (2,), (3,))
+    numbers = WHOLE if len(names) == 2 else ((2,), (3,), (4,))
     chosen = [dict(zip(names, map(ex.num, n), strict=True)) for n in numbers]
     return [(ex.substitute(left, c), ex.substitute(right, c)) for c in chosen]
 
