@@ -16,6 +16,7 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))  # the tables of this checkout, whatever is installed
 
 from matgrad import __version__, diff  # noqa: E402
+from matgrad.diagnose import KINDS  # noqa: E402
 from matgrad.errors import MatgradError, Unsupported  # noqa: E402
 from matgrad.functions import BY_NAME, CONSTANTS, OPERATOR_NAMES, TABLE, Constant, Function  # noqa: E402
 from matgrad.render.text import render  # noqa: E402
@@ -245,17 +246,6 @@ def listed(item: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": item}
 
 
-def diagnosis_kinds() -> list[str]:
-    """The kinds of slips that `matgrad check` names."""
-    found = set()
-    for name in ("diagnose.py", "edits.py", "verdict.py"):
-        source = (DOCS.parent / "matgrad" / name).read_text(encoding="utf-8")
-        found |= set(re.findall(r'Diagnosis\(\s*"([a-z-]+)"', source))
-        found |= set(re.findall(r'yield "([a-z-]+)", ', source))
-        found |= set(re.findall(r'yield \(\s*"([a-z-]+)",', source))
-    return sorted(found | {"transpose"})
-
-
 def json_schema() -> str:
     """docs/json-schema.json: what `--to json` prints."""
     text = {"type": "string"}
@@ -357,7 +347,7 @@ def json_schema() -> str:
                 **listed(
                     record(
                         {
-                            "kind": {"enum": diagnosis_kinds()},
+                            "kind": {"enum": sorted(KINDS)},
                             "message": text,
                             "repaired": maybe_text,
                         }

@@ -43,6 +43,14 @@ if TYPE_CHECKING:
 
 SAME = 1e-7  # two values agree: relative to the larger one
 FEW = 3  # points that an unlikely guess is tried at first
+# The kinds of slips, as docs/check.md explains them.
+KINDS = (
+    "name", "sign", "row", "transposed", "layout", "structured", "factor",
+    "term-missing", "term-twice", "sign-of-term", "coefficient", "term",
+    "assumption", "square", "commuting", "elementwise", "transpose", "inverse", "order",
+    "variable", "domain",
+)  # fmt: skip
+
 MAX_SCALARS = 8  # scalars in the derivative that may be a factor too many
 TINY = 1e-9  # a relative error whose reason rounding errors hide, unless it is known as a formula
 MAX_NAMED = 3  # ways that are named when several fit

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
+from pathlib import Path
 
 import pytest
 from judging import Judged, judged, table
 
+from matgrad import diagnose
 from matgrad.verdict import check
 
 
@@ -34,6 +37,20 @@ def test_every_kind_of_slip_is_in_the_table() -> None:
     named = [s.comment.split("|") for s in table("wrong")]
     assert {kind for kinds in named for kind in kinds} == KINDS
     assert {kinds[0] for kinds in named if len(kinds) == 1} == KINDS
+
+
+def test_kinds_are_those_of_the_documentation() -> None:
+    path = Path(__file__).resolve().parent.parent / "docs" / "check.md"
+    rows = (
+        path.read_text(encoding="utf-8")
+        .partition("| kind | the claim is |")[2]
+        .partition("\n\n")[0]
+    )
+    cells = [row.split("|")[1] for row in rows.splitlines()[2:]]
+    assert re.findall(r"`([a-z-]+)`", " ".join(cells)) == list(diagnose.KINDS)
+    assert set(diagnose.KINDS) - {"name", "term", "domain"} == KINDS
+    named = {x.kind for j in page("wrong") for x in j.verdict.diagnoses}
+    assert named <= set(diagnose.KINDS)
 
 
 def test_no_wrong_claim_is_accepted() -> None:
