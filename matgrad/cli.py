@@ -524,8 +524,8 @@ def check(targets: tuple[str, ...], **options: Any) -> None:
     \b
     matgrad check "x'A x" --wrt x --equals "(A + A') x"
     matgrad check "x'S x" --wrt x --equals "2 S x" --let "S: symmetric"
-    matgrad check "norm2(A*x - b)^2" --wrt x --code mymodule:gradient
-    matgrad check notes.md appendix.matgrad --jobs 2
+    matgrad check "sum(tanh(W*x + b))" --wrt W --code examples/gradients.py:network
+    matgrad check docs/check.md examples/appendix.matgrad --jobs 2
 
     FILE is a .matgrad file, one statement a line, or Markdown with fenced blocks marked matgrad:
 

@@ -25,7 +25,7 @@ def pages() -> list[Path]:
 
 def statements(page: Path) -> list[Statement]:
     """The statements of a page, every line of which has to be understood."""
-    items = list(read_statements(page.read_text(encoding="utf-8"), page.stem))
+    items = list(read_statements(page.read_text(encoding="utf-8"), page.stem, markdown=True))
     assert [item for item in items if isinstance(item, Broken)] == []
     return [item for item in items if isinstance(item, Statement)]
 

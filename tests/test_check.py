@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import types
@@ -303,6 +304,15 @@ def test_what_code_prints_is_no_result(tmp_path: Path) -> None:
     result = run("x'x", "--code", f"{tmp_path / 'loud_gradient.py'}:f", "--to", "json")
     assert json.loads(result.stdout)["verdict"] == "right"
     assert "hello" in result.stderr
+
+
+def test_the_examples_of_the_help_page_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    lines = [line.strip() for line in run("--help").stdout.splitlines()]
+    commands = [shlex.split(line)[2:] for line in lines if line.startswith("matgrad check ")]
+    assert len(commands) == 4
+    for arguments in commands:
+        assert run(*arguments).exit_code == 0, arguments
 
 
 # --- files --------------------------------------------------------------------------------------------------------------
