@@ -6,6 +6,7 @@ expression and a user's code are compared in the same way.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -15,6 +16,7 @@ from matgrad import expr as ex
 from matgrad.definitions import definitions_in
 from matgrad.derive import Derivation, declarations
 from matgrad.dims import Dim, dim_atoms, dim_text
+from matgrad.edits import renamed
 from matgrad.emit.numpy import compiled
 from matgrad.errors import MatgradError, ShapeProblem
 from matgrad.expr import Expr, Shape
@@ -88,7 +90,36 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
         if inside is not None:
             found, problem = inside, None
             unknown = tuple(v.data[0] for v in ex.variables(inside) if v.data[0] not in declared)
+    if found is None or found.shape != expected:
+        other = _with_known_sizes(parsed, d, declared, found)
+        if other is not None:
+            parsed, found = other
+            problem = None
     return Claim(text, parsed, declared, found, problem, unknown)
+
+
+def _with_known_sizes(
+    parsed: Parsed, d: Derivation, declared: Mapping[str, Declared], found: Expr | None
+) -> tuple[Parsed, Expr] | None:
+    """A claim that calls a size by another name than the derivation, as in `ones(n)` where nothing said that x has n entries.
+
+    The names that are tried are sizes elsewhere, and mean nothing in the expression."""
+    inside = [v.shape for v in d.typed.variables.values()]
+    own = atoms(d.derivative.shape, *inside)
+    elsewhere = {*atoms(*(k.shape for k in declared.values()))}
+    elsewhere |= {*atoms(found.shape)} if found is not None else set()
+    spoken = [str(n.value) for n in parsed.nodes if n.kind == "name"]
+    foreign = [n for n in dict.fromkeys(spoken) if n in elsewhere and n not in {*own, *declared}]
+    if not foreign or len(foreign) > len(own):
+        return None
+    for names in itertools.islice(itertools.permutations(own, len(foreign)), 24):
+        other = parsed
+        for old, new in zip(foreign, names, strict=True):
+            other = renamed(other, old, new)
+        e = interpreted_as(other, declared, d.derivative.shape)
+        if e is not None and all(v.data[0] in declared for v in ex.variables(e)):
+            return other, e
+    return None
 
 
 def interpreted_as(parsed: Parsed, declared: Mapping[str, Declared], shape: Shape) -> Expr | None:

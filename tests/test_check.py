@@ -110,6 +110,20 @@ def test_sizes_of_the_claim_come_from_where_it_stands() -> None:
     assert verdict.shape == "the claim is a number, and the derivative is a column of n entries"
 
 
+def test_a_size_may_have_another_name_in_the_claim() -> None:
+    """`n` is the size of something else there, and of nothing in the expression."""
+    elsewhere = ["S: symmetric(n)"]
+    assert matgrad.check("sum(x)", "x", "ones(n)", background=elsewhere).ok
+    assert matgrad.check("x'x", "x", "2*eye(n)", order=2, background=elsewhere).ok
+    assert matgrad.check("mean(x)", "x", "ones(n)/n", background=elsewhere).ok
+    assert not matgrad.check("mean(x)", "x", "ones(n)", background=elsewhere).ok
+    assert not matgrad.check("sum(x)", "x", "zeros(n)", background=elsewhere).ok
+    wrong = matgrad.check("sum(A*x)", "x", "A'*ones(n)", let="A: matrix(m, n)")
+    assert not wrong.ok
+    assert wrong.diagnosis is not None
+    assert wrong.diagnosis.kind == "square"
+
+
 def test_assumptions_are_reported() -> None:
     declared = ["A: matrix(n, n)", "x: vector(n)"]
     verdict = matgrad.check("sum(x.*x)", "x", "2*inv(A)*A*x", let=declared)
