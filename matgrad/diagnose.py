@@ -115,7 +115,7 @@ def diagnose(case: Case) -> list[Diagnosis]:
                     if not repaired or all(x.repaired != repaired for x in found):
                         found.append(guess.diagnosis)
                 elif guess.up_to_factor:
-                    second.append(_with_factor(guess.diagnosis, factor))
+                    second.append(_with_factor(guess.diagnosis, factor, case.tolerance))
                 if len(found) == MAX_NAMED:
                     return found
             if found:
@@ -123,11 +123,11 @@ def diagnose(case: Case) -> list[Diagnosis]:
     return second[:MAX_NAMED]
 
 
-def _with_factor(known: Diagnosis, factor: float) -> Diagnosis:
+def _with_factor(known: Diagnosis, factor: float, precision: float | None) -> Diagnosis:
     if abs(factor + 1) <= SAME:
         return Diagnosis(known.kind, f"{known.message}; and the sign is wrong")
     return Diagnosis(
-        known.kind, f"{known.message}; and there is a factor {number(factor)} too many"
+        known.kind, f"{known.message}; and there is a factor {number(factor, precision)} too many"
     )
 
 
@@ -168,9 +168,10 @@ def _ratio(pairs: Pairs, least: int, same: float = SAME) -> float | None:
     return factor if factor else None
 
 
-def number(value: float) -> str:
+def number(value: float, precision: float | None = None) -> str:
     """A factor as a person would write it: a small fraction where it is one."""
     fine = 2e-15 if abs(abs(value) - 1) < 1e-8 else 1e-11  # so near 1 it is a slip of the pen
+    fine = max(fine, precision or 0)
     near = Fraction(value).limit_denominator(64)
     if abs(float(near) - value) <= fine * max(1.0, abs(value)):
         return str(near)
@@ -258,7 +259,7 @@ def _factor(case: Case) -> Iterator[Guess]:
         beyond = _ratio([(-rest(s.point), s.expected) for s in case.ground.samples], 2)
         factor = 1 + beyond if beyond is not None else None
     if factor is not None:
-        text = number(factor)
+        text = number(factor, case.tolerance)
         yield Guess(
             Diagnosis(
                 "factor",
@@ -445,7 +446,7 @@ def _terms(case: Case) -> Iterator[Guess]:
             diagnosis = Diagnosis("sign-of-term", f"the sign of the term `{name}` is wrong")
         else:
             own, rest_of = term.coefficient, ex.mul(ex.num(1 / term.coefficient), term)
-            words = f"the coefficient of `{render(rest_of)}` is {number(float(own) * (1 + factor))} instead of {own}"
+            words = f"the coefficient of `{render(rest_of)}` is {number(float(own) * (1 + factor), case.tolerance)} instead of {own}"
             diagnosis = Diagnosis("coefficient", words)
 
         def exact(count: int, rest: Any = rest, factor: float = factor) -> Pairs | None:

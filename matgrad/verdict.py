@@ -59,6 +59,7 @@ class Verdict(NamedTuple):
     shape: str = ""
     failure: str = ""
     code: bool = False
+    precision: str = ""  # of code that computes with few digits
     seed: int = 0
     notes: tuple[str, ...] = ()
 
@@ -240,7 +241,7 @@ def _function(
     if found.ok:
         return Verdict(
             True, d, code.name, None, found.points, found.worst, OPEN, tuple(d.assumptions),
-            code=True, seed=seed, notes=tuple(notes),
+            code=True, precision=code.precision if code.tolerance else "", seed=seed, notes=tuple(notes),
         )  # fmt: skip
     shape = ""
     if found.other_shape and code.returned is not None:

@@ -250,6 +250,10 @@ def test_single_precision_is_compared_as_such() -> None:
     verdict = verdict_on("norm2(x)", "x", lambda x: (x / np.linalg.norm(x)).astype(np.float32))
     assert verdict
     assert any("float32" in note for note in verdict.notes)
+    assert "to the precision of float32" in str(verdict)
+    half = verdict_on("norm2(x)^2", "x", lambda x: x.astype(np.float32))
+    assert half.diagnosis is not None
+    assert half.diagnosis.message.startswith("off by the constant factor 1/2:")
     assert not verdict_on("x'x", "x", lambda x: (2.01 * x).astype(np.float32))
 
 

@@ -107,6 +107,8 @@ def right_line(v: Verdict, style: str = "unicode") -> str:
     how = {"equal": f"the same formula, and equal at {points}"}.get(
         v.symbolic, f"equal at {points}"
     )
+    if v.precision:
+        how += f", to the precision of {v.precision}"
     if not v.points:
         how = "the same formula; no random point was found at which it is defined"
     if v.code:
