@@ -761,15 +761,9 @@ def _without(t: Expr, a: Expr) -> Expr:
 
 def _join_diagonals(e: Expr, recorder: Recorder) -> Expr:
     """diag(x) + diag(y) as diag(x + y), triu(X) + tril(X) - dg(X) as X, cos² + sin² as 1."""
-    found = [
-        t
-        for t in e.args
-        if len(t.chain) == 1 and _is(t.chain[0], "diag") and _core(t) is t.chain[0]
-    ]
+    found = [t.args[0] for t in e.args if _is(t, "diag")]
     if len(found) > 1:
-        return recorder.apply(
-            "diag-sum", e, x=found[0].chain[0].args[0], y=found[1].chain[0].args[0]
-        )
+        return recorder.apply("diag-sum", e, x=found[0], y=found[1])
     for t in e.args:
         if _is(t, "triu"):
             x = t.args[0]

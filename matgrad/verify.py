@@ -344,6 +344,8 @@ class Guard:
         for e in ex.postorder(*roots):
             condition = _CONDITIONS.get(e.op) if e.kind == ex.CALL else None
             if condition is not None and not _has_diff(e):
+                if e.op in _SIGNED:  # the sign is that of the largest entry
+                    wanted.append(("sizes apart", e))
                 both = condition == "apart"
                 wanted.append((condition, ex.sub(*e.args) if both else e.args[0]))
         self._conditions = [condition for condition, _ in wanted]
@@ -392,6 +394,7 @@ _CONDITIONS = {
     },
     "norminf": "sizes apart",
 }
+_SIGNED = frozenset(["eigvecmax", "eigvecmin", "lsv", "rsv"])
 _NOT_ZERO = frozenset(["invertible", "nonzero", "of full rank", "largest singular value apart"])
 
 

@@ -275,7 +275,7 @@ def test_the_same_node(text: str, same: str, let: str) -> None:
 INFERRED: list[tuple[str, str, str, str, str, tuple[str, ...]]] = [
     ('norm2(A*x - b)^2', '', 'norm2(A x - b)^2', 'scalar', 'A: matrix(m, n); x: vector(n); b: vector(m)', ()),
     ('‖A x - b‖² + λ‖x‖²', '', 'norm2(A x - b)^2 + λ norm2(x)^2', 'scalar', 'A: matrix(m, n); x: vector(n); b: vector(m); λ: scalar', ()),
-    ('sum(log(1 + exp(-y.*(X*w))))', '', 'sum(log(1 + exp(-(y .* (X w)))))', 'scalar', 'y: vector(m); X: matrix(m, n); w: vector(n)', ()),
+    ('sum(log(1 + exp(-y.*(X*w))))', '', 'sum(log(1 + exp(-y .* (X w))))', 'scalar', 'y: vector(m); X: matrix(m, n); w: vector(n)', ()),
     ("(x-μ)'*inv(Σ)*(x-μ)", '', "(x - μ)' Σ^-1 (x - μ)", 'scalar', 'x: vector(n); μ: vector(n); Σ: matrix(n, n)', ()),
     ('x^3*exp(-x)', '', 'x^3 exp(-x)', 'scalar', 'x: scalar', ()),
     ('a*X + b*Y', '', 'a X + b Y', 'matrix(m, n)', 'a: scalar; X: matrix(m, n); b: scalar; Y: matrix(m, n)', ()),
