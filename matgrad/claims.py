@@ -35,6 +35,7 @@ MAX_COMPARED = 400  # symbols of two formulas that are multiplied out and compar
 MAX_TERMS = 32  # of a formula that is multiplied out
 TOLERANCE = 1e-9  # of a claim, relative to the largest entry of the derivative
 NUDGE = 1e-13  # relative change of the variables that shows how far rounding errors reach
+NUDGES = 4
 ATTEMPTS = 6  # at one pair of sizes and way of sampling
 WAYS = 4
 SIZES = 5
@@ -277,11 +278,11 @@ class Ground:
             return None
         return Sample(point, expected, max(largest(expected), 1e-3 * largest(base), 1e-5))
 
-    def nudged(self, point: Point) -> Point:
+    def nudged(self, point: Point, number: int = 0) -> Point:
         """A point as near as makes no difference but by rounding."""
         import numpy as np
 
-        rng = np.random.default_rng(7)
+        rng = np.random.default_rng(7 + number)
         values = [
             v
             if "integer" in variable.data[1] or "identity" in variable.data[1]
@@ -329,11 +330,14 @@ def compare(ground: Ground, claim: Value, tolerance: float = TOLERANCE) -> Compa
 
 def _is_rounding(ground: Ground, claim: Value, sample: Sample, error: float) -> bool:
     """Whether an error is what rounding makes of a badly conditioned formula."""
-    near = ground.nudged(sample.point)
-    values = claim(near), ground.expected_at(near)
-    if values[0] is None or values[1] is None or values[0].shape != sample.expected.shape:
-        return True
-    moved = difference(values[1], sample.expected) + difference(values[0], claim(sample.point))
+    here = claim(sample.point)
+    moved = 0.0
+    for number in range(NUDGES):
+        near = ground.nudged(sample.point, number)
+        value, expected = claim(near), ground.expected_at(near)
+        if value is None or expected is None or value.shape != sample.expected.shape:
+            return True
+        moved = max(moved, difference(expected, sample.expected) + difference(value, here))
     return not error > 10 * moved
 
 
