@@ -262,7 +262,7 @@ def main() -> None:
     \b
     matgrad diff "tr(X*B*X')" --wrt X
     matgrad diff "ln det(X)" -q
-    matgrad check "x'A x" --wrt x --equals "2 A x"
+    matgrad check "x'A x" --wrt x --equals "(A + A') x"
     matgrad rules inverse
     """
 
