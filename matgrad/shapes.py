@@ -2414,8 +2414,17 @@ _POOL = ("n", "m", "p", "k", "r", "s", "l", "u", "v", "w")
 def read(text: str, declared: Mapping[str, Declared] | None = None) -> Typed:
     """Parse an expression and find its shapes. Raises MatgradError with the characters at fault."""
     declared = declared or {}
+    return interpret(parse_with(text, declared), declared)
+
+
+def parse_with(text: str, declared: Mapping[str, Declared]) -> Parsed:
+    """The syntax tree of an expression whose names are (partly) declared."""
     functions = {d.name for d in declared.values() if d.role != "variable"}
-    parsed = parse(text, "expression", set(declared), functions)
+    return parse(text, "expression", set(declared), functions)
+
+
+def interpret(parsed: Parsed, declared: Mapping[str, Declared]) -> Typed:
+    """The typed expression of a syntax tree. Raises MatgradError with the characters at fault."""
     definitions = infer_definitions(declared)
     inference = _find_kinds(parsed, declared, parameters(definitions))
     return _finish(parsed, inference, declared, definitions)

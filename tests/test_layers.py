@@ -18,6 +18,8 @@ FILES = {
 # The way of the data, from the top. A package stands for all of its modules.
 ORDER = [
     "errors",
+    "timer",
+    "statements",
     "dims",
     "expr",
     "maps",
@@ -41,18 +43,30 @@ ORDER = [
     "emit",
     "verify",
     "derive",
+    "edits",
+    "claims",
+    "diagnose",
+    "usercode",
+    "verdict",
+    "files",
     "cli",
+    "pytest_plugin",
     "__main__",
 ]
 # The package itself holds the version, which anyone may read; it loads the engine when that is asked for.
 ROOT = "__init__"
-EXCEPTIONS = {(ROOT, "derive"), (ROOT, "errors")}
+EXCEPTIONS = {(ROOT, "derive"), (ROOT, "errors"), (ROOT, "verdict")}
 # Names for type checkers only, never imported when the program runs.
 FOR_TYPES_ONLY = {
     (ROOT, "derive"),
     (ROOT, "errors"),
+    (ROOT, "verdict"),
     ("render.report", "derive"),
+    ("render.verdicts", "files"),
+    ("render.verdicts", "verdict"),
     ("cli", "derive"),
+    ("cli", "files"),
+    ("pytest_plugin", "statements"),
 }
 
 
@@ -134,7 +148,8 @@ OUTSIDE = {
     "lark": {"parse"},
     "click": {"cli"},
     "rich": {"cli"},
-    "numpy": {"verify", "emit.numpy", "emit.support"},
+    "numpy": {"verify", "emit.numpy", "emit.support", "claims", "diagnose", "usercode"},
+    "pytest": {"pytest_plugin"},
     "sympy": {"scalar_calculus"},
 }
 
