@@ -291,7 +291,10 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
             "--let-file", metavar="FILE", help="Read declarations from a file, one a line."
         ),
         click.option(
-            "--then", metavar="Y", help="After --wrt X: the mixed second derivative by X and Y."
+            "--then",
+            multiple=True,
+            metavar="Y",
+            help="After --wrt X: the mixed second derivative by X and Y; again: the third.",
         ),
         click.option(
             "--hvp",
@@ -379,7 +382,7 @@ def hessian(**options: Any) -> None:
     matgrad hessian "‖T - U V'‖²" --wrt U
     matgrad hessian "log(1 + exp(a'x))" --wrt x --hvp v
     """
-    second = options["then"] is not None or options["hvp"] is not None
+    second = bool(options["then"]) or options["hvp"] is not None
     _differentiate(**options, order=1 if second else 2)
 
 

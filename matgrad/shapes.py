@@ -1726,6 +1726,11 @@ class Inference:
             return t if s.kind == SCALAR else s
         return self.product(a, b, s, t)
 
+    def inner(self, node: Syntax) -> Shape:
+        """`dot(x, y)`: of two matrices tr(A'B), never the product of matrices."""
+        matrices = MATRIX in [self.shape(a).kind for a in node.args]
+        return self.frobenius(node) if matrices else self.dot(node)
+
     def outer(self, node: Syntax) -> Shape:
         a, b = node.args
         s, t = self.shape(a), self.shape(b)
@@ -2349,8 +2354,9 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     operator = OPERATOR_NAMES.get(name)
     if operator == "solve":
         return ex.mul(ex.inverse(args[0]), args[1])
-    if operator == "dot":
-        return dot_product(*args)
+    if operator == "inner":
+        matrices = args[0].shape.kind == MATRIX
+        return frobenius_product(*args) if matrices else dot_product(*args)
     if operator == "kronecker":
         return ex.kron(*args)
     if operator == "outer":
