@@ -214,8 +214,7 @@ _IMPLIED = (
     ("spd", ("symmetric", "psd", "invertible")),
     ("diagonal", ("symmetric", "lower", "upper")),
     ("orthogonal", ("invertible",)),
-    ("positive", ("nonzero", "free of zeros")),
-    ("nonzero", ("free of zeros",)),  # of the entries, as all of these
+    ("positive", ("nonzero",)),
 )
 # What is asked of a rank follows from either of these.
 _RANKS = {

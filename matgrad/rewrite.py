@@ -1348,7 +1348,8 @@ def check_step(step: Step, depends: Callable[[Expr], bool]) -> bool:
 def assumptions(e: Expr) -> tuple[tuple[str, Expr], ...]:
     """What the differential of a function of the table assumes of its argument, as far as it is not proved."""
     name = FUNCTIONS[e.op].assumes
-    return ((name, e.args[0]),) if name and not has_property(e.args[0], name) else ()
+    wanted = "nonzero" if name == "free of zeros" else name  # properties are those of every entry
+    return ((name, e.args[0]),) if name and not has_property(e.args[0], wanted) else ()
 
 
 def reason_of(rule: str) -> tuple[str, bool]:

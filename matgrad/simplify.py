@@ -246,6 +246,8 @@ def _improve_kron(e: Expr, recorder: Recorder) -> Expr:
 
 def _scaled_lines(e: Expr, recorder: Recorder) -> Expr:
     """(1 b') .* A is A diag(b), (a 1') .* A is diag(a) A, and diag(x) .* diag(y) is diag(x .* y)."""
+    if e.shape.kind != ex.MATRIX:
+        return e
     diagonals = [a for a in e.args if _is(a, "diag")]
     if len(diagonals) > 1:
         return recorder.apply("diag-hadamard", e, x=diagonals[0].args[0], y=diagonals[1].args[0])
@@ -697,6 +699,9 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
             for s, t in _pairs(group):
                 run = _common_run(s.chain, t.chain, side)
                 while run:
+                    if ex.mul(*run).chain != run:  # a row and a column in it make a number
+                        run = run[:-1] if side == 0 else run[1:]
+                        continue
                     a = _shared(s, t, run)
                     b, c = _rest(s, a, side), _rest(t, a, side)
                     if side == 0 and not (_put_back(a, b, s) and _put_back(a, c, t)):
