@@ -285,9 +285,12 @@ class Derivation:
             return emitter.source(
                 {f"derivative_{emitter.python_name(name)}": e for name, e in parts.items()}
             )
+        if format in CODE:
+            return emitted(self, format)
         if format not in FORMATS:
             raise UsageError(
-                f"there is no format `{format}`", help=f"the formats are {', '.join(FORMATS)}"
+                f"there is no format `{format}`",
+                help=f"the formats are {', '.join([*FORMATS, 'sympy', *CODE])}",
             )
         return FORMATS[format](self)
 
@@ -301,6 +304,16 @@ class Derivation:
 
     def __str__(self) -> str:
         return self.to("matgrad")
+
+
+CODE = ("numpy",)  # the languages that code is emitted in
+
+
+def emitted(derivation: Derivation, language: str) -> str:
+    """A module of code in one of the languages of CODE."""
+    from matgrad.emit import python
+
+    return python.source(derivation, language)
 
 
 def _terms(e: Expr) -> tuple[Expr, ...]:
@@ -444,9 +457,13 @@ def _direction(typed: Typed, wrt: Expr, name: str) -> Expr:
             f"`{name}` is a variable of the expression",
             help="a direction has a name of its own, such as `v`",
         )
-    return ex.var(
-        found, wrt.shape, wrt.data[1] & {"symmetric", "skew", "diagonal", "lower", "upper"}
-    )
+    return direction_like(wrt, found)
+
+
+def direction_like(wrt: Expr, name: str) -> Expr:
+    """A variable for a direction in which `wrt` may move."""
+    kept = wrt.data[1] & {"symmetric", "skew", "diagonal", "lower", "upper"}
+    return ex.var(name, wrt.shape, kept)
 
 
 def _texts(let: str | list[str] | tuple[str, ...]) -> list[str]:
