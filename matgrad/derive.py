@@ -306,7 +306,7 @@ class Derivation:
         return self.to("matgrad")
 
 
-CODE = ("numpy",)  # the languages that code is emitted in
+CODE = ("numpy", "jax", "torch")  # the languages that code is emitted in
 
 
 def emitted(derivation: Derivation, language: str) -> str:

@@ -8,6 +8,7 @@ what is left are the factors of the array, which `compressed` returns.
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 from matgrad import expr as ex
@@ -161,13 +162,11 @@ def terms_of(lowering: Lowering, term: Expr, rows: Size, cols: Size) -> Term:
     links = list(term.chain)
     scale = lowering.scalar_part(term) if term.kind == ex.MUL else lowering.number(1)
     sides: list[tuple[int, ...]] = [tuple(axes.new(d) for d in rows)]
-    for left, right in zip(links, links[1:], strict=False):
-        dims = _sides(left)[1] or _sides(right)[0]
+    for left, right in itertools.pairwise(links):
+        between = _sides(left)[1] or _sides(right)[0] or (left.shape.cols,)
         if left.shape.kind == ex.VECTOR:
-            dims = ()
-        elif dims is None:
-            dims = (left.shape.cols,)
-        sides.append(tuple(axes.new(d) for d in dims))
+            between = ()
+        sides.append(tuple(axes.new(d) for d in between))
     sides.append(tuple(axes.new(d) for d in cols))
     factors: list[Factor] = []
     for e, above, below in zip(links, sides[:-1], sides[1:], strict=True):
@@ -319,7 +318,7 @@ def _contracted(lowering: Lowering, factors: list[Factor], axis: int, dim: Dim) 
     if not with_axis:
         return [*rest, Factor(lowering.make("size", (), (), dim), ())]
     if len(with_axis) == 2:
-        (x, p), (y, q) = with_axis
+        p, q = (f.axes for f in with_axis)
         shared = set(p) & set(q)
         whole = all(f.value.shape[f.axes.index(axis)] == dim for f in with_axis)
         if whole and shared == {axis} and len(p) <= 2 and len(q) <= 2:

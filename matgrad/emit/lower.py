@@ -18,6 +18,7 @@ Vectors and rows are both one-dimensional here; what they are is said by the exp
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -44,6 +45,9 @@ DENSE, INVERSE, DIAGONAL, ONES, KRON, COMMUTATION = (
     "kron",
     "K",
 )
+
+
+_WHOLE = frozenset(["indmax"])  # of an array of any kind to one, but not entry by entry
 
 
 class Link(NamedTuple):
@@ -365,8 +369,10 @@ class Lowering:
     def _table(self, e: Expr) -> Value:
         """A function of the table, by its template."""
         op = e.op
-        elementwise = signature(op).result.kind == "array" and all(
-            p.kind == "array" for _, p in signature(op).parameters
+        elementwise = (
+            op not in _WHOLE
+            and signature(op).result.kind == "array"
+            and all(p.kind == "array" for _, p in signature(op).parameters)
         )
         values = [self.spread(a) if elementwise else self.value(a) for a in e.args]
         shape = shape_of(e)
@@ -459,7 +465,7 @@ class Lowering:
         x = self.value(e.args[0])
         return self.make("norm", (x,), ())
 
-    _call_normF = _call_norm2
+    _call_normF = _call_norm2  # noqa: N815 - the name of the operation
 
     def _call_inv(self, e: Expr) -> Value:
         link = self.link(e)
@@ -974,7 +980,7 @@ class Lowering:
                 a.shape.cols != b.shape.rows
                 or ex.VECTOR in (b.shape.kind,)
                 or a.shape.kind == ex.ROW
-                for a, b in zip(turned, turned[1:], strict=False)
+                for a, b in itertools.pairwise(turned)
             ):
                 continue
             for cut in range(1, count):
@@ -1075,13 +1081,11 @@ class Lowering:
         Q = self.expand(Q, (1,), 2) if len(Q.shape) == 1 else Q
         return self.make("row_dots", (P, self.transposed(Q)), shape)
 
-    def _call_sum(self, e: Expr) -> Value | None:
+    def _call_sum(self, e: Expr) -> Value:
         """The sum of all entries: of an elementwise product a dot product, of a product its factors' sums."""
         x = e.args[0]
         if x in self.values:
             return self.total(self.values[x])
-        if x.kind == ex.ADD:
-            return None
         if x.kind == ex.MUL and x.shape.kind != ex.SCALAR:
             scale = self.scalar_part(x)
             chain = x.chain
@@ -1182,7 +1186,7 @@ def _pair_cost(left: str, right: str, rows: float, inner: float, cols: float) ->
     if left == right == INVERSE:
         return 3.4 * rows * inner * cols
     if KRON in (left, right) and 1 in (rows, cols):
-        return 2 * rows**0.5 * max(rows, inner, cols)
+        return float(2 * rows**0.5 * max(rows, inner, cols))
     return (1 if inner == 1 else 2) * rows * inner * cols
 
 

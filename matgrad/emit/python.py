@@ -44,6 +44,8 @@ class _Module:
         self.target = target
         self.names: Names = names_for(plan, PYTHON)
         self.helpers: set[str] = set()
+        arrays = [v for v in plan.variables if shape_of(v)] or list(plan.variables)
+        target.like_name = self.names.inputs[arrays[0].data[0]] if arrays else target.no_like
         self.found = {
             name: place for name, place in found_sizes(plan).items() if name in plan.sizes
         }
@@ -63,6 +65,12 @@ class _Module:
         imports = list(self.target.imports)
         if "special." in body:
             imports.append(self.target.special)
+        if re.search(r"\bjax\.(scipy|nn|lax)\.", body):
+            imports.append("import jax")
+        if "jax.scipy.linalg." in body:
+            imports.append("import jax.scipy.linalg")
+        if re.search(r"(?<!jnp)\bnp\.", body) and self.target.name != "numpy":
+            imports.append("import numpy as np")
         if re.search(r"\bmath\.", body):
             imports.append("import math")
         imports += copied.imports
@@ -77,7 +85,7 @@ class _Module:
             "",
         ]
         if plan.answer:
-            lines += _wrapped(f"derivative: {plan.answer}") + [""]
+            lines += [*_wrapped(f"derivative: {plan.answer}"), ""]
         for v in plan.variables:
             lines.append(f"{names.inputs[v.data[0]]}: {_described(v)}")
         for s in self.asked:

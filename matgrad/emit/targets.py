@@ -113,6 +113,8 @@ class PythonTarget(WithFunctions):
         self.special = special  # the import of special functions
         self.helpers = helpers  # the file of helpers
         self.array_check = array_check  # the source of `_array`, which makes an argument an array
+        self.no_like = {"jax": "jnp.zeros(())", "torch": "torch.zeros((), dtype=torch.float64)"}.get(name, "")
+        self.like_name = ""  # an argument whose type of numbers constants take
         self.like = like  # whether `_array` is given another array to be like
 
     def size(self, text: str) -> str:
@@ -127,7 +129,7 @@ class PythonTarget(WithFunctions):
     def filled(self, key: str, args: list[Code], **words: str) -> Code:
         """A template of the table with code in it."""
         text, level = self.table[key]
-        return Code(text.format(*args, **words), level)
+        return Code(text.format(*args, **{"like": self.like_name, **words}), level)
 
     def code(self, value: Value, args: list[Code], writer: Writer) -> Code:
         """The code of an operation."""
@@ -255,14 +257,17 @@ class PythonTarget(WithFunctions):
         turned = " turned" if value.data[0] else ""
         return self.filled(f"solve:{value.args[0].op}{turned}", args)
 
-    def _inverse(self, value: Value, args: list[Code], _writer: Writer) -> Code:
-        return self.filled(f"inverse:{value.args[0].op}", args)
+    def _inverse(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        return self.filled(
+            f"inverse:{value.args[0].op}", args, n=writer.size(value.shape[0])
+        )
 
     def _logdet(self, value: Value, args: list[Code], _writer: Writer) -> Code:
         return self.filled(f"logdet:{value.args[0].op}", args)
 
-    def _det(self, value: Value, args: list[Code], _writer: Writer) -> Code:
-        return self.filled(f"det:{value.args[0].op}", args)
+    def _det(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        n = writer.size(value.args[0].shape[0])
+        return self.filled(f"det:{value.args[0].op}", args, n=n)
 
     def _apply(self, value: Value, args: list[Code], writer: Writer) -> Code:
         return Code(f"{writer.functions[value.data]}({args[0]})")
@@ -442,4 +447,340 @@ NUMPY = NumpyTarget(
     _NUMPY_ARRAY,
 )
 
-TARGETS: dict[str, PythonTarget] = {t.name: t for t in (NUMPY,)}
+# --- JAX ----------------------------------------------------------------------------------------------------------------
+
+_PRODUCTS = {
+    "matmul": ("{0:3} @ {1:2}", PRODUCT),
+    "matvec": ("{0:3} @ {1:2}", PRODUCT),
+    "matvec:turned": ("{1:3} @ {0:2}", PRODUCT),  # v @ A: XLA is slow at A.T @ v
+    "dot:1": ("{0:3} @ {1:2}", PRODUCT),
+}
+
+
+def _solves(solve: str, name: str, flags: dict[str, str]) -> dict[str, tuple[str, int]]:
+    """The entries of `solve` for one factorization."""
+    return {f"solve:{name}{key}": (solve.format(flag=flag), ATOM) for key, flag in flags.items()}
+
+
+_JAX = {key: (text.replace("np.", "jnp."), level) for key, (text, level) in _NUMPY.items()}
+_JAX |= _PRODUCTS
+_JAX |= {
+    "dot:2": ("jnp.vdot({0}, {1})", ATOM),
+    "dot:turned": ("jnp.vdot({0:0}.T, {1})", ATOM),
+    "norm": ("jnp.linalg.norm({0})", ATOM),
+    "eye": ("jnp.eye({n}, dtype={like}.dtype)", ATOM),
+    "zeros": ("jnp.zeros({shape}, dtype={like}.dtype)", ATOM),
+    "ones": ("jnp.ones({shape}, dtype={like}.dtype)", ATOM),
+    "full": ("jnp.full({shape}, {0}, dtype={like}.dtype)", ATOM),
+    "basis": ("jnp.eye({n}, dtype={like}.dtype)[{at}]", ATOM),
+    "one entry": ("jnp.reshape({0}, 1)", ATOM),
+    "cholesky": ("jnp.linalg.cholesky({0})", ATOM),
+    "lu": ("jax.scipy.linalg.lu_factor({0})", ATOM),
+    "inverse:cholesky": ("jax.scipy.linalg.cho_solve(({0}, True), jnp.eye({n}, dtype={like}.dtype))", ATOM),
+    "inverse:lu": ("jax.scipy.linalg.lu_solve({0}, jnp.eye({n}, dtype={like}.dtype))", ATOM),
+    "inverse:lower": (
+        "jax.scipy.linalg.solve_triangular({0}, jnp.eye({n}, dtype={like}.dtype), lower=True)",
+        ATOM,
+    ),
+    "inverse:upper": ("jax.scipy.linalg.solve_triangular({0}, jnp.eye({n}, dtype={like}.dtype))", ATOM),
+    "det:lu": (
+        "jnp.prod({0:0}[0].diagonal()) * (1 - 2 * (jnp.sum({0:0}[1] != jnp.arange({n})) % 2))",
+        PRODUCT,
+    ),
+    "float": ("jnp.asarray({0}, dtype=float)", ATOM),
+    "copy": ("{0}", ATOM),
+}
+_JAX |= _solves("jax.scipy.linalg.cho_solve(({{0}}, True), {{1}})", "cholesky", {"": ""})
+_JAX |= _solves("jax.scipy.linalg.lu_solve({{0}}, {{1}}{flag})", "lu", {"": "", " turned": ", trans=1"})
+_TRIANGULAR = "jax.scipy.linalg.solve_triangular({{0}}, {{1}}{flag})"
+_JAX |= _solves(_TRIANGULAR, "lower", {"": ", lower=True", " turned": ", lower=True, trans=1"})
+_JAX |= _solves(_TRIANGULAR, "upper", {"": "", " turned": ", trans=1"})
+
+# Functions that JAX does not write as NumPy does.
+_JAX_FUNCTIONS = {
+    "sigmoid": "jax.nn.sigmoid({x})",
+    "silu": "jax.nn.silu({x})",
+    "softmax": "jax.nn.softmax({x})",
+    "softmax:1": "jax.nn.softmax({X}, axis=0)",
+    "softmax:2": "jax.nn.softmax({X}, axis=1)",
+    "logsoftmax": "jax.nn.log_softmax({x})",
+    "logsoftmax:1": "jax.nn.log_softmax({X}, axis=0)",
+    "logsoftmax:2": "jax.nn.log_softmax({X}, axis=1)",
+    "logsumexp": "jax.nn.logsumexp({x})",
+    "logsumexp:1": "jax.nn.logsumexp({X}, axis=0)",
+    "logsumexp:2": "jax.nn.logsumexp({X}, axis=1)",
+    "polygamma": "special.polygamma({k}, {x})",
+    "eigmax": "jnp.linalg.eigvalsh({X})[-1]",
+    "eigmin": "jnp.linalg.eigvalsh({X})[0]",
+    "pinv": "jnp.linalg.pinv({X}, 1e-11)",
+    "chol": "jnp.linalg.cholesky({X})",
+    "expm": "jax.scipy.linalg.expm({X})",
+    "dexpm": "support.frechet(jax.scipy.linalg.expm, {X}, {E})",
+    "dlogm": "support.frechet(support.logm, {X}, {E})",
+    "dsinm": "support.frechet(support.sinm, {X}, {E})",
+    "dcosm": "support.frechet(support.cosm, {X}, {E})",
+    "nucnorm": "jnp.sum(jnp.linalg.svd({X}, compute_uv=False))",
+    "specnorm": "jnp.linalg.svd({X}, compute_uv=False)[0]",
+}
+
+_JAX_ARRAY = '''def _array(name, value, axes):
+    """The value as an array of floats with this number of axes."""
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        array = array.astype(float)
+    if array.ndim != axes:
+        kind = ("a number", "a vector (one axis)", "a matrix (two axes)")[axes]
+        raise ValueError(f"{name} should be {kind}, not an array of shape {array.shape}")
+    return array'''
+
+
+class FunctionalTarget(PythonTarget):
+    """JAX and PyTorch: nothing is changed in place."""
+
+    functions: dict[str, str] = {}
+
+    def template(self, value: Value) -> str:
+        """The template of a call."""
+        return self.functions[value.data[0]]
+
+    def added_to_diagonal(
+        self, name: str, value: Value, code: Code, d: Code, owned: bool, writer: Writer
+    ) -> list[str]:
+        """The lines of a matrix plus a diagonal."""
+        if value.args[1].shape:
+            return [f"{name} = {code:4} + {self.filled('diag', [d]):3}"]
+        eye = self.filled("eye", [], n=writer.size(value.shape[0]))
+        return [f"{name} = {code:4} + {d:3} * {eye:2}"]
+
+    def scattered(self, name: str, value: Value, code: Code, writer: Writer) -> list[str]:
+        """The lines of an array that is zero but where axes agree: a product with identities."""
+        axes = value.data[0]
+        first = {a: axes.index(a) for a in axes}
+        repeated = [i for i, a in enumerate(axes) if first[a] != i]
+        factors = []
+        if value.args[0].shape:
+            at = ", ".join("None" if i in repeated else ":" for i in range(len(axes)))
+            factors.append(f"{code:0}[{at}]")
+        else:
+            factors.append(f"{code:3}")
+        for i in repeated:
+            eye = self.filled("eye", [], n=writer.size(value.shape[i]))
+            at = ", ".join(":" if j in (first[axes[i]], i) else "None" for j in range(len(axes)))
+            factors.append(f"{eye:0}[{at}]")
+        missing = [a for a in first if list(axes).count(a) == 1]
+        product = Code(" * ".join(factors), PRODUCT)
+        if missing:  # an axis that no factor has
+            return [f"{name} = {self.filled('broadcast', [product], shape=writer.shape(value.shape)).text}"]
+        return [f"{name} = {product.text}"]
+
+
+class JaxTarget(FunctionalTarget):
+    """JAX: what it does not write otherwise it writes as NumPy does."""
+
+    functions = _JAX_FUNCTIONS
+
+    def template(self, value: Value) -> str:
+        """The template of a call: that of NumPy, unless there is one of its own."""
+        op = value.data[0]
+        return self.functions.get(op) or TABLE[op].numpy.replace("np.", "jnp.")
+
+
+JAX = JaxTarget(
+    "jax",
+    _JAX,
+    ("import jax.numpy as jnp",),
+    "from jax.scipy import special",
+    "support_jax.py",
+    _JAX_ARRAY,
+)
+
+# --- PyTorch ------------------------------------------------------------------------------------------------------------
+
+_LIKE = "dtype={like}.dtype, device={like}.device"
+_TORCH = _ARITHMETIC | _PRODUCTS
+_TORCH |= {
+    "pi": ("math.pi", ATOM),
+    "transpose": ("{0:0}.T", ATOM),
+    "dot:2": ("torch.sum({0:3} * {1:2})", ATOM),
+    "dot:turned": ("torch.sum({0:0}.T * {1:2})", ATOM),
+    "outer": ("torch.outer({0}, {1})", ATOM),
+    "sum": ("torch.sum({0})", ATOM),
+    "sum:axis": ("torch.sum({0}, {axis})", ATOM),
+    "norm": ("torch.linalg.norm({0})", ATOM),
+    "row_dots": ("torch.sum({0:3} * {1:2}, 1)", ATOM),
+    "diagonal": ("torch.diagonal({0})", ATOM),
+    "diag": ("torch.diag({0})", ATOM),
+    "eye": (f"torch.eye({{n}}, {_LIKE})", ATOM),
+    "zeros": (f"torch.zeros({{shape}}, {_LIKE})", ATOM),
+    "ones": (f"torch.ones({{shape}}, {_LIKE})", ATOM),
+    "full": (f"torch.as_tensor({{0}}, {_LIKE}).expand({{shape}})", ATOM),
+    "broadcast": ("{0:0}.expand({shape})", ATOM),
+    "reshape": ("torch.reshape({0}, {shape})", ATOM),
+    "vec": ("{0:0}.T.reshape(-1)", ATOM),
+    "unvec": ("{0:0}.reshape({n}, {m}).T", ATOM),
+    "permute": ("{0:0}.permute({axes})", ATOM),
+    "split": ("{0:0}.reshape({back}).permute({axes})", ATOM),
+    "kron": ("torch.kron({0:0}.contiguous(), {1:0}.contiguous())", ATOM),
+    "basis": (f"torch.eye({{n}}, {_LIKE})[{{at}}]", ATOM),
+    "commutation": ("support.commutation({m}, {n}, {like})", ATOM),
+    "duplication": ("support.duplication({m}, {like})", ATOM),
+    "elimination": ("support.elimination({m}, {like})", ATOM),
+    "concatenate": ("torch.cat([{each}])", ATOM),
+    "one entry": (f"torch.as_tensor({{0}}, {_LIKE}).reshape(1)", ATOM),
+    "block": ("torch.cat([{rows}])", ATOM),
+    "cholesky": ("torch.linalg.cholesky({0})", ATOM),
+    "lu": ("torch.linalg.lu_factor({0})", ATOM),
+    "lower": ("{0}", ATOM),
+    "upper": ("{0}", ATOM),
+    "inverse:cholesky": ("torch.cholesky_inverse({0})", ATOM),
+    "inverse:lu": (f"torch.linalg.lu_solve(*{{0:0}}, torch.eye({{n}}, {_LIKE}))", ATOM),
+    "inverse:lower": (f"torch.linalg.solve_triangular({{0}}, torch.eye({{n}}, {_LIKE}), upper=False)", ATOM),
+    "inverse:upper": (f"torch.linalg.solve_triangular({{0}}, torch.eye({{n}}, {_LIKE}), upper=True)", ATOM),
+    "logdet:cholesky": ("2 * torch.sum(torch.log(torch.diagonal({0})))", PRODUCT),
+    "logdet:lu": ("torch.sum(torch.log(torch.abs(torch.diagonal({0:0}[0]))))", ATOM),
+    "logdet:lower": ("torch.sum(torch.log(torch.abs(torch.diagonal({0}))))", ATOM),
+    "logdet:upper": ("torch.sum(torch.log(torch.abs(torch.diagonal({0}))))", ATOM),
+    "det:lu": (
+        "torch.prod(torch.diagonal({0:0}[0]))"
+        " * (1 - 2 * (torch.sum({0:0}[1] != torch.arange(1, {n} + 1, device={like}.device)) % 2))",
+        PRODUCT,
+    ),
+    "copy": ("{0:0}.clone()", ATOM),
+    "float": (f"torch.as_tensor({{0}}, {_LIKE})", ATOM),
+}
+for _name, _solve in {
+    "cholesky": "torch.cholesky_solve({1}, {0})",
+    "lu": "torch.linalg.lu_solve(*{0:0}, {1})",
+    "lu turned": "torch.linalg.lu_solve(*{0:0}, {1}, adjoint=True)",
+    "lower": "torch.linalg.solve_triangular({0}, {1}, upper=False)",
+    "lower turned": "torch.linalg.solve_triangular({0:0}.T, {1}, upper=True)",
+    "upper": "torch.linalg.solve_triangular({0}, {1}, upper=True)",
+    "upper turned": "torch.linalg.solve_triangular({0:0}.T, {1}, upper=False)",
+}.items():
+    _TORCH[f"solve:{_name}"] = (_solve, ATOM)
+
+_SAME = "exp log sqrt sin cos tanh abs sign log2 log10 log1p expm1 tan asin acos atan sinh cosh asinh acosh atanh relu sigmoid"
+_TORCH_FUNCTIONS = {name: f"torch.{name}({{x}})" for name in _SAME.split()} | {
+    "matpow": "torch.linalg.matrix_power({X}, {k})",
+    "softplus": "torch.logaddexp({x}, torch.zeros_like({x}))",
+    "erf": "torch.erf({x})",
+    "erfc": "torch.erfc({x})",
+    "gelu": "{x}*torch.special.ndtr({x})",
+    "silu": "torch.nn.functional.silu({x})",
+    "elu": "torch.nn.functional.elu({x})",
+    "gamma": "torch.where({x} > 0, 1.0, torch.where(torch.floor({x}) % 2 == 0, 1.0, -1.0))*torch.exp(torch.lgamma({x}))",
+    "lgamma": "torch.lgamma({x})",
+    "digamma": "torch.digamma({x})",
+    "polygamma": "torch.polygamma({k}, {x})",
+    "max:pair": "torch.maximum({x}, {y})",
+    "min:pair": "torch.minimum({x}, {y})",
+    "logsumexp": "torch.logsumexp({x}, 0)",
+    "softmax": "torch.softmax({x}, 0)",
+    "logsoftmax": "torch.log_softmax({x}, 0)",
+    "prod": "torch.prod({x})",
+    "norm1": "torch.sum(torch.abs({x}))",
+    "norminf": "torch.amax(torch.abs({x}))",
+    "max": "torch.amax({x})",
+    "min": "torch.amin({x})",
+    "indmax": "support.indmax({x})",
+    "mean": "torch.mean({x})",
+    "cumsum": "torch.cumsum({x}, 0)",
+    "cross": "torch.linalg.cross({x}, {y})",
+    "rowsum": "torch.sum({X}, 1)",
+    "colsum": "torch.sum({X}, 0)",
+    "eigmax": "torch.linalg.eigvalsh(({X} + {X}.T) / 2)[-1]",
+    "eigmin": "torch.linalg.eigvalsh(({X} + {X}.T) / 2)[0]",
+    "specnorm": "torch.linalg.svdvals({X})[0]",
+    "nucnorm": "torch.sum(torch.linalg.svdvals({X}))",
+    "pinv": "torch.linalg.pinv({X}, rtol=1e-11)",
+    "chol": "torch.linalg.cholesky(({X} + {X}.T) / 2)",
+    "expm": "torch.linalg.matrix_exp({X})",
+    "dexpm": "support.frechet(torch.linalg.matrix_exp, {X}, {E})",
+    "dlogm": "support.frechet(support.logm, {X}, {E})",
+    "dsinm": "support.frechet(support.sinm, {X}, {E})",
+    "dcosm": "support.frechet(support.cosm, {X}, {E})",
+    "sylvester": "support.sylvester({A}, {B}, {C})",
+    "tril": "torch.tril({X})",
+    "triu": "torch.triu({X})",
+    "vech": "{X}.T[torch.triu_indices(len({X}), len({X})).unbind()]",
+}
+_TORCH_FUNCTIONS |= {
+    name: f"support.{name}({{X}})"
+    for name in "eigvecmax eigvecmin lsv rsv polar adj logm sinm cosm sqrtm".split()
+}
+for _way, _axis in ((1, 0), (2, 1)):
+    _TORCH_FUNCTIONS |= {
+        f"softmax:{_way}": f"torch.softmax({{X}}, {_axis})",
+        f"logsoftmax:{_way}": f"torch.log_softmax({{X}}, {_axis})",
+        f"logsumexp:{_way}": f"torch.logsumexp({{X}}, {_axis})",
+        f"cumsum:{_way}": f"torch.cumsum({{X}}, {_axis})",
+        f"prod:{_way}": f"torch.prod({{X}}, {_axis})",
+        f"mean:{_way}": f"torch.mean({{X}}, {_axis})",
+        f"max:{_way}": f"torch.amax({{X}}, {_axis})",
+        f"min:{_way}": f"torch.amin({{X}}, {_axis})",
+        f"indmax:{_way}": f"support.indmax_along({{X}}, {_axis})",
+    }
+
+_TORCH_ARRAY = '''def _array(name, value, axes, like):
+    """The value as a tensor of floats with this number of axes."""
+    if not isinstance(value, torch.Tensor):
+        if isinstance(like, torch.Tensor):
+            value = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+        else:
+            value = torch.as_tensor(value, dtype=torch.float64)
+    if not value.is_floating_point():
+        value = value.to(torch.float64)
+    if value.ndim != axes:
+        kind = ("a number", "a vector (one axis)", "a matrix (two axes)")[axes]
+        raise ValueError(f"{name} should be {kind}, not a tensor of shape {tuple(value.shape)}")
+    return value'''
+
+
+class TorchTarget(FunctionalTarget):
+    """PyTorch: numbers that come from no argument are made tensors where a function wants one."""
+
+    functions = _TORCH_FUNCTIONS
+
+    def _call(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        made = []
+        skipped = 1 if value.data[0] == "polygamma" else 0
+        for i, (a, code) in enumerate(zip(value.args, args, strict=True)):
+            plain = not a.shape and i >= skipped and value.data[0] != "matpow"
+            if plain and not any(v.op in ("input", "apply", "map", "entry") for v in needed([a])):
+                code = self.filled("float", [code])
+            made.append(code)
+        return super()._call(value, made, writer)
+
+    def _solve(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        """A vector is a matrix of one column while it is solved for."""
+        if len(value.shape) == 2:
+            return super()._solve(value, args, writer)
+        column = Code(f"{args[1]:0}[:, None]")
+        return Code(f"{super()._solve(value, [args[0], column], writer):0}[:, 0]")
+
+    def _block(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        columns = value.data[0]
+        texts = [a.text for a in args]
+        rows = [
+            f"torch.cat([{', '.join(texts[i : i + columns])}], 1)"
+            for i in range(0, len(texts), columns)
+        ]
+        return self.filled("block", args, rows=", ".join(rows))
+
+    def _reshape(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        if not value.args[0].shape:
+            args = [self.filled("float", args)]
+        return self.filled("reshape", args, shape=writer.shape(value.shape))
+
+
+TORCH = TorchTarget(
+    "torch",
+    _TORCH,
+    ("import torch",),
+    "",
+    "support_torch.py",
+    _TORCH_ARRAY,
+    like=True,
+)
+
+TARGETS: dict[str, PythonTarget] = {t.name: t for t in (NUMPY, JAX, TORCH)}
