@@ -19,10 +19,10 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
-import numpy as np
-from scipy.linalg.lapack import dgetrf, dgetri, dgetrs, dpotrf, dpotri, dpotrs
+import numpy as np  # noqa: E402
+from scipy.linalg.lapack import dgetrf, dgetri, dgetrs, dpotrf, dpotri, dpotrs  # noqa: E402
 
-from matgrad import diff
+from matgrad import diff  # noqa: E402
 
 
 class Problem(NamedTuple):
@@ -33,7 +33,9 @@ class Problem(NamedTuple):
     wrt: str
     let: list[str]
     what: str  # derivative | value_and_derivative | hvp | compressed
-    shapes: dict[str, str]  # dims of each argument, as "m n"; "+" before for positive, "S n" for spd
+    shapes: dict[
+        str, str
+    ]  # dims of each argument, as "m n"; "+" before for positive, "S n" for spd
     best: Callable[..., Any]
     order: int = 1
     largest: int = 1000
@@ -313,7 +315,10 @@ def main() -> None:
             mine = (lambda: function(v, **rest)) if v is not None else (lambda: function(**rest))  # noqa: B023
             best = lambda: problem.best(**arguments)  # noqa: B023, E731
             for a, b in zip(leaves(mine()), leaves(best()), strict=True):
-                assert np.allclose(a, b, rtol=1e-6, atol=1e-6 * np.max(np.abs(b))), (problem.name, n)
+                assert np.allclose(a, b, rtol=1e-6, atol=1e-6 * np.max(np.abs(b))), (
+                    problem.name,
+                    n,
+                )
             functions = [mine, best]
             other = by_jax(problem, arguments) if with_jax else None
             if other is not None:
@@ -326,7 +331,9 @@ def main() -> None:
                 against_jax.append(times[0] / times[2])
                 line += f"{against_jax[-1]:9.2f}"
             print(line, flush=True)
-    print(f"geometric mean / by hand: {np.exp(np.mean(np.log(by_hand))):.3f}, worst {max(by_hand):.2f}")
+    print(
+        f"geometric mean / by hand: {np.exp(np.mean(np.log(by_hand))):.3f}, worst {max(by_hand):.2f}"
+    )
     if against_jax:
         print(f"geometric mean / JAX: {np.exp(np.mean(np.log(against_jax))):.3f}")
 

@@ -34,6 +34,7 @@ from matgrad.properties import has_property, is_symmetric, push_transposes
 from matgrad.rewrite import written_out
 from matgrad.shapes import signature, size_values
 
+MEMORY = 4  # operations in the time of an entry that is written
 MAX_LINKS = 40  # of a chain whose order is looked for; longer ones are taken in groups
 
 # What a link of a chain is, before something is multiplied by it.
@@ -47,6 +48,7 @@ DENSE, INVERSE, DIAGONAL, ONES, KRON, COMMUTATION = (
 )
 
 
+_PAIRS = frozenset(["max:pair", "min:pair"])
 _WHOLE = frozenset(["indmax"])  # of an array of any kind to one, but not entry by entry
 
 
@@ -165,7 +167,11 @@ class Lowering:
         return self.make("expand", (a,), tuple(shape), axes, ndim)
 
     def matmul(self, a: Value, b: Value) -> Value:
-        """The product of two matrices; transposes are flags of the operation."""
+        """The product of two matrices; transposes are flags of the operation, and signs stand before it."""
+        if a.op == "neg" or b.op == "neg":
+            plain = [v.args[0] if v.op == "neg" else v for v in (a, b)]
+            product = self.matmul(*plain)
+            return product if a.op == b.op else self.negative(product)
         m, n = a.shape[0], b.shape[1]
         ta, tb = a.op == "transpose", b.op == "transpose"
         args = (a.args[0] if ta else a, b.args[0] if tb else b)
@@ -173,13 +179,18 @@ class Lowering:
 
     def matvec(self, a: Value, x: Value) -> Value:
         """A x, or A'x."""
+        if a.op == "neg" or x.op == "neg":
+            plain = [v.args[0] if v.op == "neg" else v for v in (a, x)]
+            product = self.matvec(*plain)
+            return product if a.op == x.op else self.negative(product)
         turned = a.op == "transpose"
         return self.make("matvec", (a.args[0] if turned else a, x), (a.shape[0],), turned)
 
     def dot(self, x: Value, y: Value) -> Value:
         """The sum of the products of the entries of two arrays of one shape."""
-        if x.op == y.op == "transpose":
-            x, y = x.args[0], y.args[0]
+        for op in ("neg", "transpose"):
+            if x.op == y.op == op:
+                x, y = x.args[0], y.args[0]
         return self.make("dot", (x, y), ())
 
     def total(self, a: Value, axis: int | None = None) -> Value:
@@ -355,7 +366,7 @@ class Lowering:
         op, args, shape = e.op, e.args, shape_of(e)
         if definition_in(e) is not None:
             return self.value(written_out(e))
-        special = getattr(self, f"_call_{op}", None)
+        special = getattr(self, f"_call_{op.partition(':')[0]}", None) if op not in _PAIRS else None
         if special is not None:
             found: Value | None = special(e)
             if found is not None:
@@ -470,6 +481,32 @@ class Lowering:
     def _call_inv(self, e: Expr) -> Value:
         link = self.link(e)
         return self.formed(link)
+
+    def _call_logsumexp(self, e: Expr) -> Value:
+        """The logarithm of the sum of exp(x - max(x)), plus max(x); `softmax` shares the exponentials."""
+        top, _, total, _ = self._exponentials(e)
+        return self.add(self.make("call", (total,), total.shape, "log", ()), top)
+
+    def _call_softmax(self, e: Expr) -> Value:
+        _, grown, total, axis = self._exponentials(e)
+        return self.over(grown, total if axis is None else self.expand(total, (1 - axis,), 2))
+
+    def _call_logsoftmax(self, e: Expr) -> Value:
+        top, _, total, axis = self._exponentials(e)
+        lse = self.add(self.make("call", (total,), total.shape, "log", ()), top)
+        x = self.value(e.args[0])
+        return self._entrywise("sub", x, lse if axis is None else self.expand(lse, (1 - axis,), 2))
+
+    def _exponentials(self, e: Expr) -> tuple[Value, Value, Value, int | None]:
+        """The largest entry along an axis, exp of what is below it, the sum of those, and the axis."""
+        x = self.value(e.args[0])
+        way = e.op.partition(":")[2]
+        axis = int(way) - 1 if way else None
+        shape = () if axis is None else (x.shape[1 - axis],)
+        top = self.make("call", (x,), shape, f"max:{way}" if way else "max", ())
+        below = self._entrywise("sub", x, top if axis is None else self.expand(top, (1 - axis,), 2))
+        grown = self.make("call", (below,), below.shape, "exp", ())
+        return top, grown, self.total(grown, axis), axis
 
     def _call_kron(self, e: Expr) -> Value:
         a, b = e.args
@@ -607,6 +644,11 @@ class Lowering:
         known = self._known(links)
         if known is not None:
             return self.times(scale, known)
+        for e in links:  # what is computed for a factorization may be part of this product
+            if _form(e) == INVERSE:
+                inverse = self.link(e)
+                assert inverse.matrix is not None
+                self.factored(inverse.matrix)
         apart = self.distributed(links)
         if apart is not None:
             return self.times(scale, self.value(apart))
@@ -848,8 +890,7 @@ class Lowering:
                 continue
             parts = [ex.mul(*links[:at], t, *links[at + 1 :]) for t in link.args]
             together = self.cost(link) + self._chain_cost(links)
-            size = entries(shape_of(ex.mul(*links)))
-            apart = sum(self.cost(p) + size for p in parts)
+            apart = self.cost(ex.add(*parts))
             if apart < together * (1 - 1e-9):
                 return ex.add(*parts)
         return None
@@ -889,7 +930,7 @@ class Lowering:
             elif node.kind == ex.CALL and node.op == "transpose":
                 pass
             elif node.kind == ex.ADD:
-                total += size * (len(node.args) - 1)
+                total += MEMORY * size * (len(node.args) - 1)
                 for (
                     term
                 ) in node.args:  # a column beside ones is broadcast, and the identity is not formed
@@ -922,6 +963,11 @@ class Lowering:
             total = v if total is None else self.add(total, v)
         if diagonal is None:
             assert total is not None
+            if total.op == "sub" and len(total.shape) > 1:
+                a, b = total.args
+                if a.op in ("input", "transpose") and b.op in ("matmul", "outer", "solve"):
+                    # What is newly made stands first: it is then written over.
+                    return self.make("neg", (self.make("sub", (b, a), total.shape),), total.shape)
             return total
         if total is None:
             full = self.filled(diagonal, (shape[0],))
@@ -973,9 +1019,12 @@ class Lowering:
         count = len(links)
         if links[0].shape.kind == ex.VECTOR and links[-1].shape.kind == ex.ROW:
             return self.value(ex.mul(links[-1], *links[:-1]))
-        best: tuple[float, tuple[Expr, ...], tuple[Expr, ...]] | None = None
+        whole = self._part_cost(links) + number_of(links[0].shape.rows)
+        best: tuple[float, tuple[Expr, ...], tuple[Expr, ...]] = (whole, links, ())
         for start in range(count if count <= 12 else 1):
             turned = links[start:] + links[:start]
+            if turned[0].shape.kind == ex.ROW and turned[-1].shape.kind == ex.VECTOR:
+                return self.value(ex.mul(*turned))
             if any(
                 a.shape.cols != b.shape.rows
                 or ex.VECTOR in (b.shape.kind,)
@@ -987,19 +1036,20 @@ class Lowering:
                 p, q = turned[:cut], turned[cut:]
                 size = number_of(p[0].shape.rows) * number_of(p[-1].shape.cols)
                 cost = size + self._part_cost(p) + self._part_cost(q)
-                if best is None or cost < best[0] * (1 - 1e-9):
+                if cost < best[0] * (1 - 1e-9) or (not best[2] and cost <= best[0]):
                     best = (cost, p, q)
-        if best is None:
-            return self.total(self.diagonal_of(ex.mul(*links)))
         _, p, q = best
+        if not q:
+            product = self.chain(p, self.number(1))
+            return self.total(self.make("diagonal", (product,), (p[0].shape.rows,)))
         return self._sum_of_products(p, q)
 
     def _part_cost(self, part: tuple[Expr, ...]) -> float:
         if len(part) > 1:
             return 0.0 if self._known(part) is not None else self._chain_cost(part)
         form = _form(part[0])
-        if form == INVERSE:
-            return 1.4 * number_of(part[0].shape.rows) ** 3
+        if form == INVERSE:  # to solve for the other part takes 2
+            return 2.5 * number_of(part[0].shape.rows) ** 3
         return 0.0
 
     def _sum_of_products(self, p: tuple[Expr, ...], q: tuple[Expr, ...]) -> Value:

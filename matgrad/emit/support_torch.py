@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 import numpy as np
+import torch
 
 Array = Any
 
@@ -49,13 +49,17 @@ def sinm(X: Array) -> Array:
 def frechet(function: Array, X: Array, E: Array) -> Array:
     """The derivative of a matrix function at X in the direction E."""
     n = X.shape[0]
-    return function(torch.cat([torch.cat([X, E], 1), torch.cat([torch.zeros_like(X), X], 1)]))[:n, n:]
+    return function(torch.cat([torch.cat([X, E], 1), torch.cat([torch.zeros_like(X), X], 1)]))[
+        :n, n:
+    ]
 
 
 def sylvester(A: Array, B: Array, C: Array) -> Array:
     """The Z with A Z + Z B = C."""
     m, n = C.shape
-    system = torch.kron(A.contiguous(), torch.eye(n, dtype=A.dtype, device=A.device)) + torch.kron(torch.eye(m, dtype=A.dtype, device=A.device), B.T.contiguous())
+    system = torch.kron(A.contiguous(), torch.eye(n, dtype=A.dtype, device=A.device)) + torch.kron(
+        torch.eye(m, dtype=A.dtype, device=A.device), B.T.contiguous()
+    )
     return torch.linalg.solve(system, C.reshape(-1)).reshape(m, n)
 
 
@@ -63,7 +67,9 @@ def adj(X: Array) -> Array:
     """The adjugate, by the singular value decomposition: it exists for singular matrices too."""
     U, s, Vt = torch.linalg.svd(X)
     n = X.shape[0]
-    others = torch.prod(torch.where(torch.eye(n, dtype=torch.bool, device=X.device), 1.0, s[None, :]), dim=1)
+    others = torch.prod(
+        torch.where(torch.eye(n, dtype=torch.bool, device=X.device), 1.0, s[None, :]), dim=1
+    )
     return torch.linalg.det(U) * torch.linalg.det(Vt) * (Vt.T * others) @ U.T
 
 
@@ -113,7 +119,9 @@ def indmax_along(X: Array, axis: int) -> Array:
 
 def commutation(m: int, n: int, like: Array) -> Array:
     """K with vec(X') = K vec(X) for X with m rows and n columns."""
-    return torch.eye(m * n, dtype=like.dtype, device=like.device)[torch.as_tensor(np.arange(m * n).reshape(n, m).T.reshape(-1))]
+    return torch.eye(m * n, dtype=like.dtype, device=like.device)[
+        torch.as_tensor(np.arange(m * n).reshape(n, m).T.reshape(-1))
+    ]
 
 
 def duplication(n: int, like: Array) -> Array:
@@ -121,10 +129,14 @@ def duplication(n: int, like: Array) -> Array:
     place = np.zeros((n, n), dtype=int)
     columns, rows = np.triu_indices(n)
     place[rows, columns] = place[columns, rows] = np.arange(len(rows))
-    return torch.eye(len(rows), dtype=like.dtype, device=like.device)[torch.as_tensor(place.T.reshape(-1))]
+    return torch.eye(len(rows), dtype=like.dtype, device=like.device)[
+        torch.as_tensor(place.T.reshape(-1))
+    ]
 
 
 def elimination(n: int, like: Array) -> Array:
     """L with vech(X) = L vec(X) for X with n rows and columns."""
     columns, rows = np.triu_indices(n)
-    return torch.eye(n * n, dtype=like.dtype, device=like.device)[torch.as_tensor(columns * n + rows)]
+    return torch.eye(n * n, dtype=like.dtype, device=like.device)[
+        torch.as_tensor(columns * n + rows)
+    ]

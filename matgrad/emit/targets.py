@@ -113,7 +113,10 @@ class PythonTarget(WithFunctions):
         self.special = special  # the import of special functions
         self.helpers = helpers  # the file of helpers
         self.array_check = array_check  # the source of `_array`, which makes an argument an array
-        self.no_like = {"jax": "jnp.zeros(())", "torch": "torch.zeros((), dtype=torch.float64)"}.get(name, "")
+        self.no_like = {
+            "jax": "jnp.zeros(())",
+            "torch": "torch.zeros((), dtype=torch.float64)",
+        }.get(name, "")
         self.like_name = ""  # an argument whose type of numbers constants take
         self.like = like  # whether `_array` is given another array to be like
 
@@ -129,6 +132,7 @@ class PythonTarget(WithFunctions):
     def filled(self, key: str, args: list[Code], **words: str) -> Code:
         """A template of the table with code in it."""
         text, level = self.table[key]
+        words = {k: w[1:-1] if k in ("m", "n") and w[:1] == "(" else w for k, w in words.items()}
         return Code(text.format(*args, **{"like": self.like_name, **words}), level)
 
     def code(self, value: Value, args: list[Code], writer: Writer) -> Code:
@@ -258,9 +262,7 @@ class PythonTarget(WithFunctions):
         return self.filled(f"solve:{value.args[0].op}{turned}", args)
 
     def _inverse(self, value: Value, args: list[Code], writer: Writer) -> Code:
-        return self.filled(
-            f"inverse:{value.args[0].op}", args, n=writer.size(value.shape[0])
-        )
+        return self.filled(f"inverse:{value.args[0].op}", args, n=writer.size(value.shape[0]))
 
     def _logdet(self, value: Value, args: list[Code], _writer: Writer) -> Code:
         return self.filled(f"logdet:{value.args[0].op}", args)
@@ -476,13 +478,19 @@ _JAX |= {
     "one entry": ("jnp.reshape({0}, 1)", ATOM),
     "cholesky": ("jnp.linalg.cholesky({0})", ATOM),
     "lu": ("jax.scipy.linalg.lu_factor({0})", ATOM),
-    "inverse:cholesky": ("jax.scipy.linalg.cho_solve(({0}, True), jnp.eye({n}, dtype={like}.dtype))", ATOM),
+    "inverse:cholesky": (
+        "jax.scipy.linalg.cho_solve(({0}, True), jnp.eye({n}, dtype={like}.dtype))",
+        ATOM,
+    ),
     "inverse:lu": ("jax.scipy.linalg.lu_solve({0}, jnp.eye({n}, dtype={like}.dtype))", ATOM),
     "inverse:lower": (
         "jax.scipy.linalg.solve_triangular({0}, jnp.eye({n}, dtype={like}.dtype), lower=True)",
         ATOM,
     ),
-    "inverse:upper": ("jax.scipy.linalg.solve_triangular({0}, jnp.eye({n}, dtype={like}.dtype))", ATOM),
+    "inverse:upper": (
+        "jax.scipy.linalg.solve_triangular({0}, jnp.eye({n}, dtype={like}.dtype))",
+        ATOM,
+    ),
     "det:lu": (
         "jnp.prod({0:0}[0].diagonal()) * (1 - 2 * (jnp.sum({0:0}[1] != jnp.arange({n})) % 2))",
         PRODUCT,
@@ -491,7 +499,9 @@ _JAX |= {
     "copy": ("{0}", ATOM),
 }
 _JAX |= _solves("jax.scipy.linalg.cho_solve(({{0}}, True), {{1}})", "cholesky", {"": ""})
-_JAX |= _solves("jax.scipy.linalg.lu_solve({{0}}, {{1}}{flag})", "lu", {"": "", " turned": ", trans=1"})
+_JAX |= _solves(
+    "jax.scipy.linalg.lu_solve({{0}}, {{1}}{flag})", "lu", {"": "", " turned": ", trans=1"}
+)
 _TRIANGULAR = "jax.scipy.linalg.solve_triangular({{0}}, {{1}}{flag})"
 _JAX |= _solves(_TRIANGULAR, "lower", {"": ", lower=True", " turned": ", lower=True, trans=1"})
 _JAX |= _solves(_TRIANGULAR, "upper", {"": "", " turned": ", trans=1"})
@@ -570,7 +580,9 @@ class FunctionalTarget(PythonTarget):
         missing = [a for a in first if list(axes).count(a) == 1]
         product = Code(" * ".join(factors), PRODUCT)
         if missing:  # an axis that no factor has
-            return [f"{name} = {self.filled('broadcast', [product], shape=writer.shape(value.shape)).text}"]
+            return [
+                f"{name} = {self.filled('broadcast', [product], shape=writer.shape(value.shape)).text}"
+            ]
         return [f"{name} = {product.text}"]
 
 
@@ -634,8 +646,14 @@ _TORCH |= {
     "upper": ("{0}", ATOM),
     "inverse:cholesky": ("torch.cholesky_inverse({0})", ATOM),
     "inverse:lu": (f"torch.linalg.lu_solve(*{{0:0}}, torch.eye({{n}}, {_LIKE}))", ATOM),
-    "inverse:lower": (f"torch.linalg.solve_triangular({{0}}, torch.eye({{n}}, {_LIKE}), upper=False)", ATOM),
-    "inverse:upper": (f"torch.linalg.solve_triangular({{0}}, torch.eye({{n}}, {_LIKE}), upper=True)", ATOM),
+    "inverse:lower": (
+        f"torch.linalg.solve_triangular({{0}}, torch.eye({{n}}, {_LIKE}), upper=False)",
+        ATOM,
+    ),
+    "inverse:upper": (
+        f"torch.linalg.solve_triangular({{0}}, torch.eye({{n}}, {_LIKE}), upper=True)",
+        ATOM,
+    ),
     "logdet:cholesky": ("2 * torch.sum(torch.log(torch.diagonal({0})))", PRODUCT),
     "logdet:lu": ("torch.sum(torch.log(torch.abs(torch.diagonal({0:0}[0]))))", ATOM),
     "logdet:lower": ("torch.sum(torch.log(torch.abs(torch.diagonal({0}))))", ATOM),
@@ -706,7 +724,18 @@ _TORCH_FUNCTIONS = {name: f"torch.{name}({{x}})" for name in _SAME.split()} | {
 }
 _TORCH_FUNCTIONS |= {
     name: f"support.{name}({{X}})"
-    for name in "eigvecmax eigvecmin lsv rsv polar adj logm sinm cosm sqrtm".split()
+    for name in [
+        "eigvecmax",
+        "eigvecmin",
+        "lsv",
+        "rsv",
+        "polar",
+        "adj",
+        "logm",
+        "sinm",
+        "cosm",
+        "sqrtm",
+    ]
 }
 for _way, _axis in ((1, 0), (2, 1)):
     _TORCH_FUNCTIONS |= {
