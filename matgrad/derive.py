@@ -313,7 +313,23 @@ def emitted(derivation: Derivation, language: str) -> str:
     """A module of code in one of the languages of CODE."""
     from matgrad.emit import python
 
-    return python.source(derivation, language)
+    return python.source(derivation, language, directed(derivation))
+
+
+def directed(d: Derivation) -> Derivation | None:
+    """A second derivative by one variable, times a direction: the derivation that code for `hvp` is made of."""
+    if d.order != 2 or d.direction is not None or d.inner is None or d.inner.wrt is not d.wrt:
+        return None
+    name = next(n for n in ("v", "u", "w", "h", "v_0", "v_1", "v_2") if n not in d.typed.variables)
+    v = direction_like(d.wrt, name)
+    typed = d.typed._replace(variables={**d.typed.variables, name: v})
+    try:
+        product = Derivation(typed, (d.wrt,), d.options, d.inner, v)
+    except Unsupported:
+        return None
+    if d.check is not None:
+        verify(product)
+    return product
 
 
 def _terms(e: Expr) -> tuple[Expr, ...]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matgrad import expr as ex
-from matgrad.derive import Derivation, direction_like
+from matgrad.derive import Derivation, directed, direction_like
 from matgrad.dims import dim_value
 from matgrad.emit.lower import shape_of
 from matgrad.emit.module import PYTHON, names_for, plan_of
@@ -32,7 +32,7 @@ class Case(NamedTuple):
 @cache
 def plan(d: Derivation) -> Any:
     """The plan of a module, made once."""
-    return plan_of(d)
+    return plan_of(d, directed(d))
 
 
 def innermost(d: Derivation) -> Derivation:

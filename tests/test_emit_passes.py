@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from emitted import load
 
-from matgrad.derive import declarations, diff
+from matgrad.derive import declarations, diff, directed
 from matgrad.emit.lower import Lowering
 from matgrad.emit.module import lowered, plan_of
 from matgrad.emit.program import Program, Value, needed
@@ -35,7 +35,7 @@ def counted(text: str) -> Counter[str]:
 def function(text: str, wrt: str, name: str, *let: str, order: int = 1) -> Counter[str]:
     """The operations of a function of a module."""
     d = diff(text, wrt, list(let), order=order, check=False)
-    (found,) = [f for f in plan_of(d).functions if f.name == name]
+    (found,) = [f for f in plan_of(d, directed(d)).functions if f.name == name]
     return Counter(v.op for v in needed(lowered(found)[1]))
 
 

@@ -51,6 +51,8 @@ FOR_TYPES_ONLY = {
     (ROOT, "errors"),
     ("render.report", "derive"),
     ("cli", "derive"),
+    ("emit.module", "derive"),
+    ("emit.python", "derive"),
 }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import builtins
 import keyword
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +17,6 @@ from matgrad.emit.arrays import compressed_terms, derivative_array, term_formula
 from matgrad.emit.lower import Lowering, shape_of
 from matgrad.emit.program import Program, Size, Value
 from matgrad.emit.stable import stable
-from matgrad.errors import Unsupported
 from matgrad.expr import Expr
 from matgrad.maps import WORDS
 from matgrad.parse import GREEK
@@ -73,10 +71,8 @@ def array_shape(e: Expr) -> Size:
     return shape_of(e)
 
 
-def plan_of(d: Derivation) -> Plan:
-    """What the module of a derivation contains."""
-    from matgrad.derive import Derivation as Derive
-    from matgrad.derive import verify
+def plan_of(d: Derivation, product: Derivation | None = None) -> Plan:
+    """What the module of a derivation contains; `product` is that of a second derivative times a direction."""
     from matgrad.render.text import render
 
     chain = [d]
@@ -114,22 +110,11 @@ def plan_of(d: Derivation) -> Plan:
         )
         same = all(step.wrt is last.wrt for step in steps)
         if last.order == 2 and same and last.inner is not None:
-            v = _direction_for(last)
-            typed = last.typed._replace(variables={**last.typed.variables, v.data[0]: v})
-            with suppress(Unsupported):
-                product = Derive(typed, (last.wrt,), last.options, last.inner, v)
-                if last.check is not None:
-                    verify(product)
+            if product is not None and product.direction is not None:
+                direction = product.direction.data[0]
                 out = _output(product, product.mixed, shape, ())
-                functions.append(
-                    Function(
-                        "hvp",
-                        f"The second derivative times a direction {v.data[0]} of {names}'s shape.",
-                        (out,),
-                        v.data[0],
-                    )
-                )
-                direction = v.data[0]
+                about = f"The second derivative times a direction {direction} of {names}'s shape."
+                functions.append(Function("hvp", about, (out,), direction))
             lowering = Lowering(Program())
             (whole,) = stable(last.mixed)
             found = derivatives[0]
@@ -192,14 +177,6 @@ def _output(d: Derivation, mixed: Expr, rows: Size, cols: Size) -> Output:
     if not jacobian and mixed.shape.kind == ex.MATRIX and d.inner is not None and len(rows) > 2:
         return Output(mixed, rows, cols, True)
     return Output(mixed, rows, cols, jacobian)
-
-
-def _direction_for(d: Derivation) -> Expr:
-    from matgrad.derive import direction_like
-
-    taken = set(d.typed.variables)
-    name = next(n for n in ("v", "u", "w", "h", "v_0", "v_1", "v_2") if n not in taken)
-    return direction_like(d.wrt, name)
 
 
 def lowered(function: Function) -> tuple[Program, list[Value], list[str]]:

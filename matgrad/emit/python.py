@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 WIDTH = 100
 
 
-def source(d: Derivation, target: str) -> str:
-    """The module of a derivation. Raises MatgradError where there is no code."""
-    return _Module(plan_of(d), TARGETS[target]).text()
+def source(d: Derivation, target: str, product: Derivation | None = None) -> str:
+    """The module of a derivation, and of its product with a direction. Raises MatgradError where there is no code."""
+    return _Module(plan_of(d, product), TARGETS[target]).text()
 
 
 class _Module:

@@ -229,6 +229,10 @@ class PythonTarget(WithFunctions):
 
     _commutation = _duplication = _elimination = _constant_matrix
 
+    def _reshape(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        inner = [_real(value.args[0], args[0])]
+        return self.filled("reshape", inner, shape=writer.shape(value.shape))
+
     def _unvec(self, value: Value, args: list[Code], writer: Writer) -> Code:
         m, n = (writer.size(d) for d in value.shape)
         return self.filled("unvec", args, m=m, n=n)
@@ -246,7 +250,7 @@ class PythonTarget(WithFunctions):
 
     def _concatenate(self, value: Value, args: list[Code], _writer: Writer) -> Code:
         each = [
-            code.text if a.shape else self.filled("one entry", [code]).text
+            code.text if a.shape else self.filled("one entry", [_real(a, code)]).text
             for a, code in zip(value.args, args, strict=True)
         ]
         return self.filled("concatenate", args, each=", ".join(each))
@@ -422,6 +426,13 @@ def _is_view(value: Value) -> bool:
     return value.op in views and (
         value.op == "diagonal" or _is_view(value.args[0]) or len(value.args[0].shape) > 0
     )
+
+
+def _real(value: Value, code: Code) -> Code:
+    """The code of a number that is no whole number to the language."""
+    if value.op == "number":
+        return Code(repr(float(value.data[0])))
+    return Code(f"float({code.text})") if value.op in ("size", "index", "free index") else code
 
 
 def _helper_names(text: str) -> list[str]:
