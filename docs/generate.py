@@ -192,7 +192,8 @@ def example(f: Function) -> list[str]:
         return [f"- example: {code(f.example)} (no derivative yet)"]
     declared = "".join(f' --let "{d}"' for d in let)
     command = f'$ matgrad diff "{f.example}" --wrt {wrt}{declared} -q'
-    return ["- example:", "", "  ```console", f"  {command}", f"  {answer}", "  ```"]
+    notes = [f"  note: {note}" for note in answer.notes]
+    return ["- example:", "", "  ```console", f"  {command}", f"  {answer}", *notes, "  ```"]
 
 
 def anchor(heading: str) -> str:

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 REPORT = "please report this, with the command and `matgrad --version`"
 
 
+# What click says in words of its own.
+CLICK_WORDS = {"a valid integer range": "a whole number", "a valid float range": "a number"}
+
+
 class Cli(click.Group):
     """The group of commands; every error leaves with its own exit code and without a traceback."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn what goes wrong with the arguments into a message on standard error."""
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices gain nothing from more
         given = args[0] if args else kwargs.pop("args", None)
         arguments = list(sys.argv[1:] if given is None else given)
         kwargs["standalone_mode"] = False
@@ -35,7 +40,14 @@ class Cli(click.Group):
         except click.UsageError as problem:
             command = problem.ctx.command_path if problem.ctx else "matgrad"
             help = f"`{command} --help` shows what there is"
-            error = UsageError(problem.format_message().rstrip("."), help=help)
+            message = problem.format_message().rstrip(".")
+            for words, plain in CLICK_WORDS.items():
+                message = message.replace(words, plain)
+            if message.startswith("No such command") and not arguments[0].isalpha():
+                help = 'an expression stands behind a command, as in `matgrad diff "x\'x" --wrt x`'
+            elif message.startswith("Got unexpected extra argument"):
+                help = "put the expression in quotes, and the variable behind `--wrt`"
+            error = UsageError(message, help=help)
             sys.exit(fail(error, wants_json(arguments)))
         except click.Abort:
             sys.exit(130)
@@ -51,6 +63,9 @@ class Cli(click.Group):
             return arguments
         taking = {o for p in command.params if _takes_value(p) for o in p.opts}
         known = {o for p in command.params for o in p.opts} | {"-h", "-"}
+        for argument in arguments:
+            if "-" + argument in known and argument not in known and len(argument) > 2:
+                raise click.UsageError(f"No such option '{argument}'. Did you mean '-{argument}'?")
         out = arguments[:1]
         for before, argument in itertools.pairwise(arguments):
             minus = argument[:1] == "-" and argument[1:2] != "-" and argument not in known
@@ -111,7 +126,10 @@ def error_object(problem: MatgradError) -> dict[str, Any]:
     """One error for JSON."""
     marks = problem.marks[:1]
     span = {"start": marks[0].start, "end": marks[0].end} if marks else None
-    return {"code": problem.kind, "message": problem.message, "span": span, "help": problem.help}
+    from matgrad.render.problems import clean
+
+    message, help = clean(problem.message), clean(problem.help)
+    return {"code": problem.kind, "message": message, "span": span, "help": help}
 
 
 def read_text(text: str) -> str:
@@ -366,7 +384,7 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
     "--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative."
 )
 def diff(**options: Any) -> None:
-    """The derivative of EXPR, step by step. EXPR of - reads standard input.
+    """The derivative of EXPR, step by step. EXPR of - reads standard input, all of it as one expression.
 
     \b
     matgrad diff "tr(X*B*X')" --wrt X

@@ -5,6 +5,8 @@ The file to read first.
 
 from __future__ import annotations
 
+import re
+
 from matgrad import expr as ex
 from matgrad.differential import (
     expand,
@@ -22,7 +24,7 @@ from matgrad.errors import (
 )
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
-from matgrad.properties import taken_for_granted
+from matgrad.properties import is_symmetric, taken_for_granted
 from matgrad.rewrite import (
     Recorder,
     Replay,
@@ -45,7 +47,11 @@ from matgrad.trace_form import (
     variable_of,
 )
 
-MAX_SHOWN = 1500  # symbols of an expression whose derivation is shown line by line
+MAX_SHOWN = (
+    1500  # symbols of an expression, and of its trace form, whose derivation is shown line by line
+)
+MAX_SIMPLIFIED = 1_000_000  # symbols of a derivative that is simplified
+MAX_EXPANDED = 150  # symbols of an answer that is multiplied out to see whether it gets shorter
 MAX_WRITTEN = 200_000  # symbols of an answer that is written out
 
 
@@ -93,7 +99,10 @@ class Derivation:
             _supported(v, self.order, options)
         self.final = self._differential()  # the trace form of dy
         self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
-        self.notes += convention_notes(wrt, options.structured) + self._nonsmooth_notes()
+        self.notes += (
+            convention_notes(wrt, options.structured, not self.subject.is_scalar)
+            + self._nonsmooth_notes()
+        )
 
     @property
     def layout(self) -> str:
@@ -145,10 +154,10 @@ class Derivation:
     @property
     def is_long(self) -> bool:
         """Whether the derivation is too long to be shown line by line."""
-        return ex.cost(self.expression) > MAX_SHOWN
+        return max(ex.cost(self.expression), ex.cost(self.final)) > MAX_SHOWN
 
     def lines(self, full: bool = False) -> list[Line]:
-        """The displayed lines, from dy to the derivatives; none for an expression of over MAX_SHOWN symbols."""
+        """The displayed lines, from dy to the derivatives; none where they would be of over MAX_SHOWN symbols."""
         found = self.lines_of_differential(full)
         for part in self.parts:
             found += self.lines_of_part(part, full)
@@ -226,7 +235,8 @@ class Derivation:
         for node in ex.postorder(without_definitions(self.expression)):
             if node.kind == ex.CALL and node.op in FUNCTIONS and moving(node):
                 function = FUNCTIONS[node.op]
-                if function.nonsmooth and not function.assumes:
+                later = function.nonsmooth.startswith("not twice") and self.order == 1
+                if function.nonsmooth and not function.assumes and not later:
                     found[f"{function_name(node)} is {function.nonsmooth}"] = None
         return list(found)
 
@@ -240,6 +250,56 @@ class Derivation:
                 if variable_of(leaf) is v:
                     return term
         return ex.zeros(self.subject.shape)
+
+    def _read_off(self, rule: str, final: Expr) -> Expr:
+        """The derivative that a term of the trace form gives, simplified."""
+        found = self.recorder.run(rule, final, final)
+        if ex.cost(found) > MAX_SIMPLIFIED:  # simplifying walks along every product of every term
+            raise LimitProblem(
+                f"written out, the derivative has {ex.cost(found):.3g} symbols before it is simplified",
+                help=f"up to {MAX_SIMPLIFIED} symbols are simplified; give the innermost part a name of its own"
+                " and apply the chain rule to the pieces",
+            )
+        self.recorder.next_line()
+        return simplify(self._written(found), self.recorder)
+
+    def _best(self, rule: str, final: Expr, v: Expr) -> Expr:
+        """The derivative read off and simplified; multiplied out first where that shows the symmetry of a Hessian, or
+        ends in something shorter."""
+        recorder, start = self.recorder, len(self.recorder.steps)
+        found = self._read_off(rule, final)
+        second = self._is_second(v)
+        hidden = second and not is_symmetric(found)
+        if not hidden and (ex.cost(found) > MAX_EXPANDED or not _has_product_of_sums(found)):
+            return found
+        steps = recorder.steps[start:]
+        del recorder.steps[start:]
+        recorder.enter(DERIVATIVE)
+        recorder.keeps_symmetry = True
+        other = self._read_off(rule, final)
+        recorder.keeps_symmetry = False
+        if hidden and is_symmetric(other):
+            return other
+        if not second:
+            other = simplify(other, recorder)
+            if ex.cost(other) < ex.cost(found) and self._leads(final, start, other):
+                return other
+        recorder.steps[start:] = steps
+        return found
+
+    def _leads(self, final: Expr, start: int, end: Expr) -> bool:
+        """Whether the steps from `start` on can be replayed, and lead to `end`."""
+        try:
+            return self._followed(final, self.steps[start:]) is end
+        except MatgradError:
+            return False
+
+    def _is_second(self, v: Expr) -> bool:
+        """Whether this is the second derivative of a number by one variable, which is symmetric."""
+        first = self.inner
+        if first is None or first.inner is not None or self.direction is not None:
+            return False
+        return first.expression.is_scalar and first.wrt is v and not v.is_scalar
 
     def _part(self, number: int, v: Expr) -> Part:
         recorder = self.recorder
@@ -255,9 +315,7 @@ class Derivation:
             recorder.enter(DERIVATIVE)
             kind = structure(v) if cookbook else ""
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
-            found = recorder.run(rule, final, final)
-            recorder.next_line()
-            mixed = simplify(self._written(found), recorder)
+            mixed = self._best(rule, final, v)
         part = Part(number, v, final, mixed)
         if self.direction is None:
             part.derivative = in_layout(mixed, self.subject, v, self.layout)
@@ -332,6 +390,15 @@ def directed(d: Derivation) -> Derivation | None:
     return product
 
 
+def _has_product_of_sums(e: Expr) -> bool:
+    """Whether multiplying out would change e, beyond its outermost product."""
+    return any(
+        n.kind == ex.ADD
+        and any(t.kind == ex.MUL and any(a.kind == ex.ADD for a in t.args) for t in n.args)
+        for n in ex.postorder(e)
+    )
+
+
 def _terms(e: Expr) -> tuple[Expr, ...]:
     return e.args if e.kind == ex.ADD else (e,)
 
@@ -399,7 +466,7 @@ def diff(
         raise UsageError("a seed is 0 or more")
     if then is not None and (order > 1 or hvp is not None):
         raise UsageError(
-            "`then` is a second derivative already", help="leave out `order` and `hvp`"
+            "`--then` is a second derivative already", help="leave out `--order` and `--hvp`"
         )
     typed = read(text, declarations([*_texts(let), *_texts(background)]))
     here = declarations(let)
@@ -510,9 +577,17 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
     if not name:
         raise NameProblem("`--wrt` names no variable", help="write `--wrt X`")
     if name in typed.variables and name not in names:
-        raise Unsupported(f"`{name}` is an integer: there is no derivative by it")
+        raise Unsupported(
+            f"`{name}` is an integer: there is no derivative by it",
+            help="give the derivative by another variable; a real power of a matrix is `expm(c*logm(X))`",
+        )
     if name not in names:
         known = f"it has {', '.join(names)}" if names else "it has no variables"
+        alike = [n for n in names if n.lower() == name.lower() or n in re.split(r"\W+", wrt)]
+        if alike:
+            known += f"; write `--wrt {alike[0]}`"
+        elif name in typed.functions:
+            known += f"; `{name}` is a function"
         raise NameProblem(f"the variable `{wrt}` is not in the expression", help=known)
     return typed.variables[name]
 

@@ -163,6 +163,17 @@ def dim_text(dim: Dim) -> str:
     return str(dim)
 
 
+def dim_renamed(dim: Dim, old: str, new: Dim) -> Dim:
+    """A dimension with something else in the place of one of its names."""
+    total: Dim = 0
+    for monomial, count in _terms(dim).items():
+        term: Dim = 1
+        for atom in monomial:
+            term = dim_mul(term, new if atom == old else atom)
+        total = dim_add(total, dim_scale(term, count))
+    return total
+
+
 def dim_atoms(dim: Dim) -> list[str | DimVar]:
     """The names and variables in a dimension, in order of appearance."""
     dim = resolve(dim)

@@ -21,7 +21,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from matgrad.dims import Dim, Poly, dim_add, dim_div, dim_mul, dim_text
+from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_div, dim_mul, dim_renamed, dim_text
 from matgrad.errors import InternalError, LimitProblem, ShapeProblem
 
 SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
@@ -245,18 +245,27 @@ def index_value(name: str) -> Expr:
 
 
 def sum_over(name: str, first: Dim, last: Dim, summand: Expr) -> Expr:
-    """The sum of the summand for index `name` from `first` to `last`."""
+    """The sum of the summand for index `name` from `first` to `last`.
+
+    A size of that name in it, the number of terms of a sum up to the index, is the value of the index.
+    """
+    count = size(name)
+    if count in postorder(summand):
+        summand = substitute(summand, {count: index_value(name)})
     return make(SUM, (name, first, last), (summand,), summand.shape)
 
 
 def index_names(e: Expr) -> frozenset[str]:
-    """The names of indices that an expression speaks of."""
+    """The names of indices that an expression speaks of, those of bounds of its sums included (sizes among them)."""
     names: set[str] = set()
     for node in postorder(e):
         if node.kind == INDEX:
             names.update(i for i in node.data if isinstance(i, str))
         elif node.kind == SUM:
             names.add(node.data[0])
+            names.update(str(a) for bound in node.data[1:] for a in dim_atoms(bound))
+        elif node.kind == CONST and node.data[0] == "size":
+            names.update(map(str, dim_atoms(node.data[1])))
         elif node.kind == CONST and node.data[0] in ("basis", "index"):
             if isinstance(node.data[1], str):
                 names.add(node.data[1])
@@ -289,12 +298,33 @@ def rename_index(e: Expr, old: str, new: str) -> Expr:
             return make(CONST, ("basis", new), (), node.shape)
         if node.kind == CONST and node.data == ("index", old):
             return index_value(new)
-        if node.kind == SUM and node.data[0] == old:
-            _, first, last = node.data
-            return sum_over(new, first, last, node.args[0])
+        if node.kind == SUM:
+            name, first, last = node.data
+            first, last = (dim_renamed(bound, old, new) for bound in (first, last))
+            return sum_over(new if name == old else name, first, last, node.args[0])
         return node
 
     return transform(e, change)
+
+
+def at_index(root: Expr, name: str, value: int) -> Expr:
+    """The expression for one value of an index. A sum over an index of the same name has its own."""
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        args = tuple(done[a] for a in node.args)
+        if node.kind == INDEX:
+            done[node] = index(args[0], *(value if i == name else i for i in node.data))
+        elif node.kind == CONST and node.data == ("basis", name):
+            done[node] = basis(value, node.shape.rows)
+        elif node.kind == CONST and node.data == ("index", name):
+            done[node] = num(value)
+        elif node.kind == SUM:
+            own, first, last = node.data
+            first, last = (dim_renamed(bound, name, value) for bound in (first, last))
+            done[node] = sum_over(own, first, last, node.args[0] if own == name else args[0])
+        else:
+            done[node] = rebuild(node, args) if args else node
+    return done[root]
 
 
 def is_zero(e: Expr) -> bool:
@@ -753,16 +783,24 @@ def cost(e: Expr) -> int:
     known = _costs.get(e)
     if known is not None:
         return known
-    for node in postorder(e):
-        if node not in _costs:
-            _costs[node] = _own_cost(node)
+    todo = [e]
+    while todo:  # not postorder: what is below a node of known cost is not walked again
+        node = todo[-1]
+        missing = [a for a in node.args if a not in _costs]
+        if missing:
+            todo.extend(missing)
+            continue
+        _costs[node] = _own_cost(node)
+        todo.pop()
     return _costs[e]
 
 
 def _own_cost(e: Expr) -> int:
     below = sum(_costs[a] for a in e.args)
     if e.kind == ADD:
-        return below + len(e.args) - 1
+        # A scalar times ones is written as the scalar alone.
+        plain = sum(a.kind == MUL and len(a.chain) == 1 and a.chain[0].op == "ones" for a in e.args)
+        return below + len(e.args) - 1 - plain
     if e.kind == MUL:
         brackets = sum(a.kind == ADD for a in e.args)
         return below + (e.coefficient != 1) + brackets
@@ -771,6 +809,8 @@ def _own_cost(e: Expr) -> int:
             return below + len(e.args) - 1 + sum(a.kind in (ADD, MUL) for a in e.args)
         brackets = e.args[0].kind in (ADD, MUL)
         if e.op in ("power", "matpow", "epow"):
-            return below + brackets + (e.args[1].kind != NUM)
+            k = integer(e.args[1])
+            short = k is not None and (k > 0 or k == -1)  # `x^2` is no longer than `x x`
+            return below + brackets + (not short)
         return below + 1 + (brackets and e.op in ("transpose", "inv", "power", "matpow", "epow"))
     return below + 1

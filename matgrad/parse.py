@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from matgrad.errors import LimitProblem, Mark, SyntaxProblem
 from matgrad.functions import FUNCTION_NAMES
+from matgrad.slips import find, meant
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -225,6 +226,11 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
                     notes.append(
                         f"`{token}` is read as the letter {name}; the function is `{token}(...)`"
                     )
+            if following is not None and following.type == "LSQB" and str(token)[0].isupper():
+                # Tr[X], as in Mathematica, is not T*r[X].
+                slip = _slip(text, token.start_pos or 0)
+                if str(token).lower() in FUNCTION_NAMES and name not in declared and slip:
+                    raise slip
             letters = _letters(str(token), name, declared)
             if letters is not None:
                 notes.append(f"{token} is read as {'*'.join(letters)}")
@@ -322,11 +328,12 @@ def _map_derivative(
     if first.type == "NAME":
         return None
     mark = Mark(first.start_pos or 0, first.end_pos or 0, "no such function behind it")
+    help = "for the derivative of an expression give it alone, with `--wrt x`"
+    if opened and re.fullmatch(r"[^\W\d]\w*", name) and name not in FUNCTION_NAMES:
+        kind = "scalar of vector(n)" if first == "∇" else "vector(m) of vector(n)"
+        help += f"; an unknown function is declared, `--let '{canonical_name(name)}: {kind}'`"
     raise SyntaxProblem(
-        f"`{first}` stands before a declared function and its argument only",
-        (mark,),
-        "as in `∇g(X)` with `--let 'g: scalar of matrix(m, n)'`, or `∂u(x)` with `--let 'u: vector(m) of vector(n)'`",
-        text,
+        f"`{first}` stands before a declared function and its argument only", (mark,), help, text
     )
 
 
@@ -361,9 +368,20 @@ def _letters(text: str, name: str, declared: Collection[str]) -> list[str] | Non
     return None
 
 
+def _slip(text: str, at: int) -> SyntaxProblem | None:
+    """The error for a habit of another system at the character `at`, if it is one."""
+    slip = find(text, at)
+    if slip is None:
+        return None
+    return SyntaxProblem(slip.message, (Mark(slip.start, slip.end),), slip.help, text)
+
+
 def _bad_character(text: str, at: int) -> SyntaxProblem:
     import unicodedata
 
+    slip = _slip(text, at)
+    if slip is not None:
+        return slip
     character = text[at] if at < len(text) else ""
     code = f"U+{ord(character):04X}" if character else ""
     combining = bool(unicodedata.combining(character))
@@ -372,15 +390,24 @@ def _bad_character(text: str, at: int) -> SyntaxProblem:
     start = at - 1 if combining and at else at  # an accent is marked with its letter
     hints = {
         "$": "leave out the dollar signs",
-        "#": "a comment is allowed in files only",
-        "%": "a comment is allowed in files only",
+        "#": "a comment is allowed in files only; leave it out"
+        + (f": `{text[:at].strip()}`" if _is_short(text[:at].strip()) else ""),
+        "%": "a comment is allowed in files only; five percent is `5/100`",
+        ".": "leave it out, or write `*` for a product",
         "&": "separate the entries of a row with a comma, as in `[a, b; c, d]`",
         '"': "write a transpose as `'`, and put no quotes inside the expression",
-        "`": "write a transpose as `'`",
         "!": "matgrad has no factorial; `gamma(n + 1)` is one",
+        "~": "leave it out, or write `*` for a product",
+        "?": "leave it out",
     }
     help = hints.get(character, "")
-    if not help and combining:
+    likely = meant(character)
+    if not help and likely:
+        whole = "".join(meant(c) or c for c in text.strip())
+        name = unicodedata.name(character, code).title()
+        message = f"`{character}` ({name}) is not a character of the language"
+        help = f"write `{whole if _is_short(whole) else likely}`"
+    elif not help and combining:
         help = "write the letter without the accent, or with a subscript: `x_hat`"
     elif not help:
         help = (
@@ -444,6 +471,9 @@ _OPERATORS = frozenset(
         "KRON",
     ]
 )
+_AFTER_OPERAND = frozenset(
+    ["RPAR", "RSQB", "RBRACE", "TRANSPOSE", "INVERSE_TRANSPOSE", "SUPERSCRIPT"]
+)
 
 
 def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> SyntaxProblem:
@@ -454,35 +484,58 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
     opened = _unclosed(tokens[:at])
     if token is None:
         if previous is None:
-            return SyntaxProblem("there is no expression", (), 'write one, as in "x\'A x"', text)
+            marks = (Mark(0, len(text), "nothing that is read"),) if text.strip() else ()
+            return SyntaxProblem("there is no expression", marks, 'write one, as in "x\'A x"', text)
         mark = Mark(len(text.rstrip()), len(text.rstrip()) + 1, "it ends here")
         if operand_expected and previous.type in _OPERATORS | {"PREFIX"}:
             here = Mark(previous.start_pos or 0, previous.end_pos or 0, "nothing stands after this")
+            if previous.type == "PREFIX":
+                return _no_argument(text, previous)
+            rest = text[: previous.start_pos].rstrip()
+            alone = f": `{rest}`" if _is_short(rest) else ""
+            ended = len(tokens) > 1 and tokens[-2].type in _OPERAND_END and opened is None
             return SyntaxProblem(
                 f"the expression stops after `{_shown(text, previous)}`",
                 (here,),
-                "write what comes after it, or leave it out",
+                f"write what comes after it, or leave it out{alone if ended else ''}",
                 text,
             )
+        if previous is not None and previous.type in ("BAR_OPEN", "NORM_OPEN"):
+            return _odd_bar(text, tokens[: at - 1], previous)
         if opened is not None:
             closing = {"LPAR": ")", "LSQB": "]", "AT": "]", "LBRACE": "}"}.get(opened.type)
             closing = closing or _shown(text, opened)
             opening = Mark(
                 opened.start_pos or 0, opened.end_pos or 0, f"`{_shown(text, opened)}` opens here"
             )
+            whole = text.strip() + closing
+            only = _unclosed(tokens[:at], 1) is None
+            repaired = f": `{whole}`" if only and _is_short(whole) else ""
             return SyntaxProblem(
-                f"a closing `{closing}` is missing", (opening, mark), f"add `{closing}`", text
+                f"a closing `{closing}` is missing",
+                (opening, mark),
+                f"add `{closing}`{repaired}",
+                text,
             )
         return SyntaxProblem("the expression is not complete", (mark,), "", text)
     shown = _shown(text, token)
     mark = Mark(token.start_pos or 0, token.end_pos or 0, "")
+    slip = _slip(text, mark.start)
+    if slip is not None:
+        return slip
     if token.type in ("RPAR", "RSQB", "RBRACE"):
         if opened is None:
+            without = (text[: mark.start] + text[mark.end :]).strip()
+            once = (
+                text.count(shown) == text.count({")": "(", "]": "[", "}": "{"}.get(shown, "")) + 1
+            )
             return SyntaxProblem(
                 f"`{shown}` closes nothing",
                 (mark,),
-                f"leave it out, or open the bracket before it: `({text.strip()}`"
-                if shown == ")" and text.count(")") == text.count("(") + 1
+                f"leave it out: `{without}`, or open the bracket before it: `({text.strip()}`"
+                if shown == ")" and once and _is_short(text)
+                else f"leave it out: `{without}`, or open the bracket before it"
+                if once and _is_short(text)
                 else "leave it out, or open the bracket before it",
                 text,
             )
@@ -494,19 +547,36 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
                 "brackets close in the order in which they were opened",
                 text,
             )
-    if operand_expected and previous is not None and token.type in _OPERATORS | {"RPAR", "RSQB"}:
+    if operand_expected and previous is not None and token.type in _OPERATORS | _AFTER_OPERAND:
         before = _shown(text, previous)
+        if previous.type == "PREFIX":
+            return _no_argument(text, previous)
+        if previous.type in ("BAR_OPEN", "NORM_OPEN"):
+            return _odd_bar(text, tokens[: at - 1], previous)
+        help = f"write what stands before `{shown}`, or leave one of the two out"
+        if previous.type == "AT" and token.type == "RSQB":
+            help = "write an index, as in `x[1]`, `X[1,2]` or `X[:,1]`"
+        elif opened is not None and opened.type == "AT" and token.type in ("RSQB", "COMMA"):
+            whole = f"{text[: mark.start]}:{text[mark.start :]}".strip()
+            help = "write `:` for a whole row or column" + (
+                f": `{whole}`" if _is_short(whole) else ""
+            )
+        elif previous.type == "COMMA" and token.type in _AFTER_OPERAND:
+            help = "leave out the comma, or write what comes after it"
         return SyntaxProblem(
             f"something is missing between `{before}` and `{shown}`",
             (mark._replace(label="a name, a number or a bracket was expected here"),),
-            f"write what stands before `{shown}`, or leave one of the two out",
+            help,
             text,
         )
     if token.type == "EQUALS":
+        right = text[mark.end :].strip(" =")
+        named = re.fullmatch(r"\s*\w+\s*(\([\w\s,]*\))?\s*", text[: mark.start])
         return SyntaxProblem(
             "an equation stands where an expression was expected",
             (mark,),
-            "give the side that is to be differentiated",
+            "give the side that is to be differentiated"
+            + (f": `{right}`" if named and "=" not in right and _is_short(right) else ""),
             text,
         )
     if (
@@ -538,11 +608,65 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             "write what comes before it, or leave it out",
             text,
         )
+    if token.type in ("COMMA", "SEMICOLON") and at == len(tokens) - 1:
+        rest = text[: mark.start].strip()
+        return SyntaxProblem(
+            f"nothing comes after `{shown}`",
+            (mark._replace(label="the expression ends before this"),),
+            f"leave it out{f': `{rest}`' if _is_short(rest) and opened is None else ''}",
+            text,
+        )
+    if token.type in ("COMMA", "SEMICOLON") and opened is None:
+        return SyntaxProblem(
+            "there are several expressions here",
+            (mark._replace(label="the second begins after this"),),
+            f"give one of them; a stack of them is `[{' '.join(text.replace(',', ';').split())}]`",
+            text,
+        )
+    # The parser looks one token ahead: of what may stand here it knows the operators, not what they would end.
     words = sorted({_WORDS.get(e, e.lower()) for e in expected})
+    known = len(words) <= 4 and "PLUS" not in expected
     return SyntaxProblem(
         f"`{shown}` cannot stand here",
         (mark._replace(label="unexpected"),),
-        f"expected {', '.join(words)}" if len(words) <= 4 else "",
+        f"expected {' or '.join(words)}"
+        if known
+        else "expected an operator such as `*`, or the end of what was begun before it",
+        text,
+    )
+
+
+def _no_argument(text: str, function: Token) -> SyntaxProblem:
+    name = _shown(text, function)
+    return SyntaxProblem(
+        f"`{name}` stands here without an argument",
+        (Mark(function.start_pos or 0, function.end_pos or 0, "of what?"),),
+        f"write `{name}(x)`",
+        text,
+    )
+
+
+def _odd_bar(text: str, before: list[Token], bar: Token) -> SyntaxProblem:
+    """The error for a bar at the end that closes nothing, or what another kind of bar opened."""
+    shown = _shown(text, bar)
+    here = Mark(bar.start_pos or 0, bar.end_pos or 0, "closes nothing")
+    opened = _unclosed(before)
+    if opened is None or not opened.type.endswith("_OPEN"):
+        return SyntaxProblem(
+            f"`{shown}` closes nothing",
+            (here,),
+            f"write a `{shown}` on both sides of the expression that it is about, or leave it out",
+            text,
+        )
+    first = _shown(text, opened)
+    inside = text[opened.end_pos : bar.start_pos].strip()
+    return SyntaxProblem(
+        f"`{shown}` does not close `{first}`",
+        (
+            Mark(opened.start_pos or 0, opened.end_pos or 0, "opened here"),
+            here._replace(label="closed here"),
+        ),
+        f"write `|{inside}|` for an absolute value or a determinant, `||{inside}||` for a norm",
         text,
     )
 
@@ -551,14 +675,20 @@ def _shown(text: str, token: Token) -> str:
     return text[token.start_pos : token.end_pos]
 
 
-def _unclosed(tokens: Iterable[Token]) -> Token | None:
+def _is_short(text: str) -> bool:
+    """Whether a text may be quoted whole in a message."""
+    return 0 < len(text) <= 80 and text.isprintable()
+
+
+def _unclosed(tokens: Iterable[Token], outer: int = 0) -> Token | None:
+    """The innermost bracket that is not closed, or one further out."""
     opened: list[Token] = []
     for token in tokens:
         if token.type in _OPENERS or token.type.endswith("_OPEN"):
             opened.append(token)
         elif (token.type in _OPENERS.values() or token.type.endswith("_CLOSE")) and opened:
             opened.pop()
-    return opened[-1] if opened else None
+    return opened[-1 - outer] if len(opened) > outer else None
 
 
 def parse(

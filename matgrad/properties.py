@@ -5,7 +5,6 @@ A property that is not in `properties(e)` is not proved; that is not the same as
 
 from __future__ import annotations
 
-from collections import Counter
 from weakref import WeakKeyDictionary
 
 from matgrad import expr as ex
@@ -33,6 +32,10 @@ _OF_TRANSPOSE = frozenset(
 )
 
 
+_MIRRORED = {"tril": "triu", "triu": "tril"}
+_TO_ARGUMENTS = _OF_TRANSPOSE | {"kron", "sylvester", *_MIRRORED}
+
+
 def push_transposes(e: Expr) -> Expr:
     """e with every transpose moved inward, to variables and functions; symmetric S' becomes S.
 
@@ -52,7 +55,9 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(node, False)]
         elif is_entrywise(node):
             parts = [(a, turn and not a.is_scalar) for turn in (False, True) for a in node.args]
-        elif node.kind in (ex.ADD, ex.MUL, ex.STACK) or node.op in (*_OF_TRANSPOSE, "kron"):
+        elif node.op in ("inv", "matpow"):
+            parts = [(a, turn and not a.is_scalar) for turn in (flip, not flip) for a in node.args]
+        elif node.kind in (ex.ADD, ex.MUL, ex.STACK, ex.SUM) or node.op in _TO_ARGUMENTS:
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
@@ -85,7 +90,8 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
     if node.is_scalar and flip:
         return args[0]
     if node.kind == ex.CALL and node.op in _OF_TRANSPOSE:
-        return _transpose_outside(node, args)
+        count = len(node.args)
+        return _transpose_outside(node, args[:count], args[count:])
     if is_entrywise(node):
         count = len(node.args)
         return _pushed_entrywise(node, flip, args[:count], args[count:])
@@ -103,6 +109,8 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
     if node.kind == ex.MUL:
         count = node.data[1]
         return ex.mul(ex.num(node.coefficient), *args[:count], *reversed(args[count:]))
+    if node.kind == ex.SUM:
+        return ex.rebuild(node, args)
     if node.kind == ex.STACK:
         # The grid of blocks is transposed with them.
         columns = node.data
@@ -110,14 +118,20 @@ def _pushed(node: Expr, flip: bool, args: tuple[Expr, ...]) -> Expr:
         return ex.stack(tuple(turned), len(args) // columns)
     if node.kind == ex.ADD or node.op in ("diag", "dg", "kron"):
         return ex.rebuild(node, args)
+    if node.op in _MIRRORED:
+        return ex.call(_MIRRORED[node.op], args, node.shape)
+    if node.op == "sylvester":
+        return ex.call("sylvester", (args[1], args[0], args[2]), ex.transposed_shape(node.shape))
     return ex.transpose(ex.rebuild(node, args) if node.args else node)
 
 
-def _transpose_outside(node: Expr, args: tuple[Expr, ...]) -> Expr:
-    """f(A') as f(A)', if every array among the arguments is a transpose."""
+def _transpose_outside(node: Expr, args: tuple[Expr, ...], turned: tuple[Expr, ...] = ()) -> Expr:
+    """f(A') as f(A)', if every array among the arguments is a transpose, or longer than its own, which is in `turned`."""
     arrays = [a for a in args if not a.is_scalar]
     if arrays and all(a.kind == ex.CALL and a.op == "transpose" for a in arrays):
         return ex.transpose(_with_args(node, tuple(a if a.is_scalar else a.args[0] for a in args)))
+    if turned and arrays[0].kind in (ex.ADD, ex.MUL) and ex.cost(turned[0]) < ex.cost(arrays[0]):
+        return ex.transpose(_with_args(node, turned))
     return _with_args(node, args)
 
 
@@ -154,10 +168,34 @@ def is_symmetric(e: Expr) -> bool:
         return True
     if e.shape.kind != ex.MATRIX or e.shape.rows != e.shape.cols:
         return False
-    if e.kind == ex.ADD:  # B + B' is symmetric, whatever the order
-        turned = Counter(push_transposes(ex.transpose(t)) for t in e.args)
-        return turned == Counter(map(push_transposes, e.args))
-    return push_transposes(ex.transpose(e)) is push_transposes(e)
+    here, turned = push_transposes(e), push_transposes(ex.transpose(e))
+    return here is turned or _unordered(here) is _unordered(turned)
+
+
+def _unordered(e: Expr) -> Expr:
+    """e in an order of its own: B + B' is symmetric whatever the order, and so is a product with a commutation matrix."""
+
+    def change(node: Expr) -> Expr:
+        if node.kind == ex.ADD or node.op == "hadamard":
+            return ex.make(node.kind, node.data, tuple(sorted(node.args, key=id)), node.shape)
+        if node.kind == ex.MUL and any(a.op == "commutation" for a in node.args):
+            return _commutation_first(node)
+        return node
+
+    return ex.transform(e, change)
+
+
+def _commutation_first(e: Expr) -> Expr:
+    """A product with each K in front of the Kronecker product before it: (A ⊗ B) K is K (B ⊗ A)."""
+    chain = list(e.chain)
+    for i in range(len(chain) - 1, 0, -1):
+        left, right = chain[i - 1], chain[i]
+        if right.op == "commutation" and left.op == "kron":
+            a, b = left.args
+            if right.data[1:] == (a.shape.cols, b.shape.cols):
+                swapped = ex.commutation(a.shape.rows, b.shape.rows)
+                chain[i - 1 : i + 1] = [swapped, ex.kron(b, a)]
+    return ex.mul(ex.num(e.coefficient), *e.scalars, *chain)
 
 
 # --- properties ---------------------------------------------------------------------------------------------------------

@@ -370,6 +370,16 @@ def _distribute(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return e if e.op in ("tr", "sum", "diff") else _linear_in_sum(e, depends)
 
 
+def _expand(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """A (B + C) D -> A B D + A C D, for the first sum in a product of matrices."""
+    for i, a in enumerate(e.chain):
+        if a.kind == ex.ADD:
+            before, behind = e.chain[:i], e.chain[i + 1 :]
+            front = ex.mul(ex.num(e.coefficient), *e.scalars)
+            return ex.add(*(ex.mul(front, ex.mul(*before, t, *behind)) for t in a.args))
+    return e
+
+
 def _linear_in_sum(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """A function of a moving sum, linear in it, as a sum."""
     for i, a in enumerate(e.args):
@@ -579,9 +589,127 @@ def _stack_factor(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.mul(ex.stack(tuple(blocks), e.data), leaf)
 
 
+def _frechet_of_commuting(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The Fréchet derivative f'(X) E of a matrix function in a direction that commutes with X."""
+    if e.op == "sylvester":
+        a, b, c = e.args
+        if a is not b or not commutes(a, c):
+            return e
+        return ex.mul(ex.num(Fraction(1, 2)), c, ex.inverse(a))
+    x, direction = e.args
+    if not commutes(x, direction):
+        return e
+    of = functools.partial(ex.call, args=(x,), shape=x.shape)
+    first = {
+        "dexpm": lambda: of("expm"),
+        "dlogm": lambda: ex.inverse(x),
+        "dsinm": lambda: of("cosm"),
+        "dcosm": lambda: ex.neg(of("sinm")),
+    }[e.op]()
+    return ex.mul(first, direction)
+
+
+_FUNCTIONS_OF_A_MATRIX = frozenset(
+    ["inv", "matpow", "expm", "logm", "sqrtm", "sinm", "cosm", "adj", "pinv"]
+)
+
+
+def commutes(x: Expr, e: Expr) -> bool:
+    """Whether e is made of x, the identity and scalars by sums, products and functions of a matrix, and so commutes with x."""
+    core = _commuting_core(x)
+    made: dict[Expr, bool] = {}
+    for node in ex.postorder(e):
+        if node.is_scalar or node is core or node is x:
+            made[node] = True
+        elif node.kind == ex.CONST:
+            made[node] = node.op in ("eye", "zeros")
+        elif node.kind in (ex.ADD, ex.MUL):
+            made[node] = all(made[a] for a in node.args)
+        else:
+            functions = node.kind == ex.CALL and node.op in _FUNCTIONS_OF_A_MATRIX
+            made[node] = functions and all(made[a] for a in node.args)
+    return made[e]
+
+
+def _commuting_core(x: Expr) -> Expr:
+    """X for X, c X, and functions of X: what commutes with X commutes with those too."""
+    while True:
+        if x.kind == ex.MUL and len(x.chain) == 1:
+            x = x.chain[0]
+        elif x.kind == ex.CALL and x.op in _FUNCTIONS_OF_A_MATRIX:
+            x = x.args[0]
+        else:
+            return x
+
+
+def _block_product(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """[A, B] [x; y] -> A x + B y, and [A, B] 1 -> A 1 + B 1."""
+    row, column = e.chain[0], ex.mul(*e.chain[1:])
+    if column.kind == ex.STACK:
+        parts = list(column.args)
+    else:
+        parts = [ex.ones(ex.vector_shape(a.shape.cols)) for a in row.args]
+    front = ex.mul(ex.num(e.coefficient), *e.scalars)
+    return ex.mul(front, ex.add(*(ex.mul(a, x) for a, x in zip(row.args, parts, strict=True))))
+
+
+def _logistic(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """(1 + exp(x))^-k -> sigmoid(-x)^k, in either order of the sum."""
+    base, exponent = e.args
+    x = next(a for a in base.args if a.kind == ex.CALL and a.op == "exp").args[0]
+    mirrored = ex.call("sigmoid", (ex.neg(x),), x.shape)
+    raised = ex.power if e.is_scalar else ex.epower
+    return raised(mirrored, ex.neg(exponent))
+
+
+def _power_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """(c X)^k -> c^k X^k."""
+    base, exponent = e.args
+    outside = ex.power(ex.mul(ex.num(base.coefficient), *base.scalars), exponent)
+    return ex.mul(outside, ex.power(ex.mul(*base.chain), exponent))
+
+
+def _cancel_transposed(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """A' inv(A B)' -> inv(B)' and inv(A B)' B' -> inv(A)', for square A and B, in a product."""
+    chain = e.chain
+    for i, link in enumerate(chain):
+        inner = link.args[0] if link.op == "transpose" else link
+        if inner.op != "inv" or inner is link or inner.args[0].kind != ex.MUL:
+            continue
+        run = inner.args[0].chain
+        for count in range(1, len(run)):
+            first, last = ex.mul(*run[:count]), ex.mul(*run[count:])
+            if first.shape.rows != first.shape.cols:
+                continue
+            before = push_transposes(ex.transpose(first)).chain
+            behind = push_transposes(ex.transpose(last)).chain
+            start, stop, rest = i, i + 1, last
+            if chain[max(i - len(before), 0) : i] == before:
+                start -= len(before)
+            elif chain[i + 1 : i + 1 + len(behind)] == behind:
+                stop += len(behind)
+                rest = first
+            else:
+                continue
+            found = ex.transpose(ex.inverse(rest))
+            middle = ex.mul(*chain[:start], found, *chain[stop:])
+            return ex.mul(ex.num(e.coefficient), *e.scalars, middle)
+    return e
+
+
 def _one_transpose(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """P' Q' -> (Q P)'."""
     return ex.transpose(push_transposes(ex.transpose(e)))
+
+
+def _basis_entry(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """1 for e_i[i], 0 for e_1[2]; any other e_i[j] as an entry of the identity, which says how large it is."""
+    (at,), here = e.data, e.args[0].data[1]
+    if at == here:
+        return ex.ONE
+    if isinstance(at, int) and isinstance(here, int):
+        return ex.ZERO
+    return ex.index(ex.eye(e.args[0].shape.rows), at, here)
 
 
 def _basis_stack(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -613,6 +741,8 @@ def _factor_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
             if s.kind != ex.NUM and all(s in t.scalars for t in others):
                 factor = s
                 break
+        else:
+            factor = _common_power(e)
     if factor is None:
         return e
     return ex.mul(factor, ex.add(*(_divide(t, factor) for t in e.args)))
@@ -767,9 +897,33 @@ def _divide(term: Expr, factor: Expr) -> Expr:
     if term is factor:
         return ex.ONE
     scalars = list(term.scalars)
-    scalars.remove(factor)
+    if factor in scalars:
+        scalars.remove(factor)
+    else:  # another power of the same base
+        base, power = factor.args
+        at = next(i for i, s in enumerate(scalars) if s.op == "power" and s.args[0] is base)
+        scalars[at] = ex.power(base, ex.num(scalars[at].args[1].data - power.data))
     links = (ex.mul(*term.chain),) if term.chain else ()
     return ex.mul(ex.num(term.coefficient), *scalars, *links)
+
+
+def _common_power(e: Expr) -> Expr | None:
+    """The divisor x^-k that every term of a sum has, in this power or a higher one, where taking it out is not longer."""
+    powers: list[dict[Expr, int]] = []
+    for t in e.args:
+        found = {}
+        for s in t.scalars:
+            k = ex.integer(s.args[1]) if s.kind == ex.CALL and s.op == "power" else None
+            if k is not None and k < 0:
+                found[s.args[0]] = k
+        powers.append(found)
+    for base in powers[0]:
+        if all(base in found for found in powers):
+            factor = ex.power(base, ex.num(max(found[base] for found in powers)))
+            after = ex.mul(factor, ex.add(*(_divide(t, factor) for t in e.args)))
+            if ex.cost(after) <= ex.cost(e):
+                return factor
+    return None
 
 
 def split_term(term: Expr, depends: Callable[[Expr], bool]) -> tuple[Expr, Expr, bool]:
@@ -808,11 +962,12 @@ def read_off(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
 def _read_off_symmetric(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """The partial derivatives by the entries on and below the diagonal; their column for each, of a vector."""
     found = read_off(total, depends)
-    n = split_term(total, depends)[1].args[0].shape.rows
     if not total.is_scalar:
+        n = split_term(total, depends)[1].args[0].shape.rows
         return ex.mul(found, ex.duplication(n))
     turned = push_transposes(ex.transpose(found))
-    return ex.add(found, turned, ex.neg(ex.hadamard(ex.eye(n), found)))
+    eye = ex.eye(found.shape.rows)
+    return ex.add(found, turned, ex.neg(ex.hadamard(eye, found)))
 
 
 def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -838,6 +993,7 @@ PROCEDURES: dict[str, Procedure] = {
     "transposes": _transposes,
     "zero": _zero,
     "distribute": _distribute,
+    "expand": _expand,
     "trace-sum": functools.partial(_distribute_over, "tr"),
     "sum-sum": functools.partial(_distribute_over, "sum"),
     "blocks": _blocks,
@@ -855,6 +1011,20 @@ PROCEDURES: dict[str, Procedure] = {
     "read-off-skew": _read_off_skew,
     "stack-factor": _stack_factor,
     "one-transpose": _one_transpose,
+    "scalar-out": lambda e, depends: _linear_scalar(e, lambda a: True),
+    "identity-entrywise": lambda e, depends: e.args[0],
+    "power-scalar": _power_scalar,
+    "logistic-scalar": _logistic,
+    "logistic-entrywise": _logistic,
+    "cancel-transposed": _cancel_transposed,
+    **dict.fromkeys(
+        ("dexpm-commuting", "dlogm-commuting", "dsinm-commuting", "dcosm-commuting"),
+        _frechet_of_commuting,
+    ),
+    "sylvester-commuting": _frechet_of_commuting,
+    "block-product": _block_product,
+    "block-sum": _block_product,
+    "basis-entry": _basis_entry,
     "basis-stack": _basis_stack,
     "factor-scalar": _factor_scalar,
     "add-numbers": _add_numbers,
@@ -925,9 +1095,13 @@ def _without_terms(e: Expr, left: Expr) -> tuple[int, list[Expr]] | None:
 
 
 def _term_key(term: Expr) -> object:
-    if term.kind != ex.MUL or term.data[1] < 2:
+    chain: object = term.chain
+    if len(term.chain) == 1 and term.chain[0].op == "hadamard":
+        chain = frozenset(Counter(term.chain[0].args).items())
+    elif term.kind != ex.MUL or term.data[1] < 2:
         return term
-    return term.coefficient, frozenset(Counter(term.scalars).items()), term.chain
+    scalars = term.scalars if term.kind == ex.MUL else ()
+    return term.coefficient, frozenset(Counter(scalars).items()), chain
 
 
 def _replaced_factors(e: Expr, left: Expr, right: Expr) -> Expr | None:
@@ -980,6 +1154,7 @@ class Recorder:
     def __init__(self, wrt: tuple[Expr, ...], adjugate: bool = False) -> None:
         self.wrt = wrt
         self.adjugate = adjugate  # whether d det(X) is written with adj(X)
+        self.keeps_symmetry = False  # whether factors stay in the terms of a sum on both sides
         self.steps: list[Step] = []
         self.focus: Expr | None = None  # the term inside which rules are applied to a part
         self.line = 0

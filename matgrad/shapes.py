@@ -57,10 +57,20 @@ from matgrad.functions import (
     Function,
 )
 from matgrad.parse import Parsed, Syntax, canonical_name, parse, plain_text, walk
+from matgrad.slips import CALLS, KEYWORDS, declaration, find, other_name
+from matgrad.slips import KINDS as KINDS_ELSEWHERE
 
 ARRAY = "array"
 FILLED_NAMES = ("ones", "zeros")  # without a size: as large as where they stand
 MAX_POWER = 64
+MAX_PRODUCT = 2000
+MAX_SUM = 10_000
+MAX_KRONECKER = 30
+MAX_NESTED_STACKS = 50
+MAX_PROBLEMS = 20  # that are told at once
+MAX_NESTED_POWERS = (
+    30  # with exponents that are not numbers: such a tower's derivative grows as its square
+)
 MAX_SIZE = 1_000_000
 
 # Kinds that a declaration may name: the shape that they imply, and the property that they state.
@@ -140,10 +150,13 @@ def declare(text: str) -> Declared:
     try:
         parsed = parse(text, "declaration", {canonical_name(head)})
     except SyntaxProblem as problem:
+        meant = declaration(text)
         raise SyntaxProblem(
             "this is not a declaration",
             problem.marks,
-            "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`",
+            f"write `--let '{meant}'`"
+            if meant
+            else "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`",
             text,
         ) from None
     root = parsed.root
@@ -174,8 +187,13 @@ def declare_all(texts: Iterable[str]) -> dict[str, Declared]:
             if word not in KINDS:
                 raise NameProblem(f"`{word}` is not a kind of value", text=text, help=_KINDS_HELP)
         if d.name in declared:
+            start = len(text) - len(text.lstrip())
+            end = start + len(re.split(r"[\s:(]", text[start:], maxsplit=1)[0])
             raise NameProblem(
-                f"`{d.name}` is declared twice", text=text, help="keep one of the two declarations"
+                f"`{d.name}` is declared twice",
+                (Mark(start, end, "declared before"),),
+                "keep one of the two declarations",
+                text,
             )
         declared[d.name], written[d.name] = d, text
     for d in declared.values():
@@ -217,11 +235,11 @@ def _declaration(node: Syntax, text: str) -> Declared:
         if not dims:
             return [DimVar() for _ in range(count)]
         if len(dims) != count:
-            expected = "one size" if count == 1 else f"{count} sizes"
+            expected = ["no size", "one size", f"{count} sizes"][min(count, 2)]
             raise ShapeProblem(
                 f"`{word}` takes {expected}, not {len(dims)}",
                 (Mark(kind.start, kind.end),),
-                f"write `{word}({'n' if count == 1 else 'm, n'})`",
+                f"write `{word}{['', '(n)', '(m, n)'][min(count, 2)]}`",
                 text,
             )
         return dims
@@ -265,7 +283,7 @@ def _declaration(node: Syntax, text: str) -> Declared:
         shape, role = Shape(SCALAR, sizes(1)[0], 1), "index"
     else:
         begun = [k for k in KINDS if len(word) > 2 and k.startswith(word.lower())]
-        close = begun[0] if begun else _closest(word, KINDS)
+        close = KINDS_ELSEWHERE.get(word.lower()) or (begun[0] if begun else _closest(word, KINDS))
         raise NameProblem(
             f"`{word}` is not a kind of value",
             (Mark(kind.start, kind.start + len(word), "unknown kind"),),
@@ -466,6 +484,9 @@ class Inference:
         self.bounds: dict[str, None] = {}  # undeclared names that are bounds of an index
         self.parameters: Mapping[str, tuple[str, ...]] = {}  # of definitions
         self.bound_names: tuple[str, ...] = ()  # the variable of a definition
+        self.krons: dict[int, int] = {}  # how many factors a Kronecker product has
+        self.towers: dict[int, int] = {}  # how deep powers stand in each other
+        self.counts: dict[int, int] = {}  # factors of a product, terms of a sum, depth of a stack
         self.ranges: dict[int, tuple[Dim, Dim]] = {}
         self.limits: dict[
             int, tuple[Dim, Dim]
@@ -546,9 +567,14 @@ class Inference:
             try:
                 if node.kind in _PRODUCTS:
                     self.refuse_bare_call(node)
+                self.limit_towers(node)
                 self.shapes[id(node)] = getattr(self, node.kind)(node)
             except MatgradError as problem:
-                problems.append(problem)
+                told = [(p.message, p.marks) for p in problems]
+                if (problem.message, problem.marks) not in told:
+                    problems.append(problem)
+                if len(problems) == MAX_PROBLEMS:
+                    break
         if problems:
             # A wrong name or an unclear argument stays wrong whatever kinds the names have: it comes first.
             problems.sort(key=lambda p: isinstance(p, ShapeProblem))
@@ -560,6 +586,10 @@ class Inference:
     def binding(self, node: Syntax) -> Shape:
         """The range of `i = 1:n`."""
         if len(node.args) != 2:
+            slip = find(self.text, node.start)  # `axis=1`
+            if slip is not None:
+                mark = Mark(slip.start, slip.end)
+                raise SyntaxProblem(slip.message, (mark,), slip.help, self.text)
             raise SyntaxProblem(
                 "a range has the form `1:n`",
                 (Mark(node.args[0].start, node.args[0].end),),
@@ -676,6 +706,15 @@ class Inference:
             text = text[1:-1].strip()
         return " ".join(text.split())
 
+    def operand(self, node: Syntax) -> str:
+        """The text of a node with the brackets around it, to stand in a longer expression."""
+        text = " ".join(self.text[node.start : node.end].split())
+        if (
+            node.kind == "juxtapose" and text.isalnum()
+        ):  # `AX`, of which a transpose would turn X alone
+            return f"({'*'.join(map(self.operand, node.args))})"
+        return text
+
     def open_names(self, *nodes: Syntax) -> tuple[str, ...]:
         """The undeclared names below nodes that have a second kind."""
         found: dict[str, None] = {}
@@ -766,26 +805,63 @@ class Inference:
         return shape
 
     def unknown_name(self, node: Syntax, name: str) -> NameProblem:
+        slip = find(self.text, node.start)
+        if slip is not None:
+            return NameProblem(slip.message, (Mark(slip.start, slip.end),), slip.help, self.text)
         mark = Mark(node.start, node.end, "unknown name")
         close = _closest(name, tuple(BY_NAME)) if len(name) > 2 else None
         product = "*".join(name) if name.isalpha() else name
         kind = "matrix" if name[0].isupper() else "vector"
         help = f"write `{product}` for a product, or declare it: `--let '{name}: {kind}'`"
+        if product == name:
+            help = f"declare it: `--let '{name}: {kind}'`"
         if close and close != name:
             help = f"did you mean the function `{close}`? Otherwise {help}"
         elif name in BY_NAME:
             help = (
                 f"`{name}` is a function: write `{name}(...)`, or declare a variable of that name"
             )
+        elif name in KEYWORDS:
+            help = "give the mathematical expression alone; a sum over an index is `sum(i=1:n, x[i]^2)`"
         return NameProblem(f"`{name}` is not a known name", (mark,), help, self.text)
 
     def number(self, node: Syntax) -> Shape:
         return ex.SCALAR_SHAPE
 
+    def limit_towers(self, node: Syntax) -> None:
+        """Count how deep powers stand in each other."""
+        height = max((self.towers.get(id(a), 0) for a in node.args), default=0)
+        if node.kind in ("power", "epow") and node.args[1].kind != "number":
+            height += 1
+        if height > MAX_NESTED_POWERS:
+            raise LimitProblem(
+                f"powers stand at most {MAX_NESTED_POWERS} deep in each other",
+                (Mark(node.start, node.end),),
+                "give the innermost ones a name of their own",
+                self.text,
+            )
+        if height:
+            self.towers[id(node)] = height
+
+    def limit_parts(self, node: Syntax, what: str, parts: str, limit: int) -> None:
+        """Count the operands of a product or a sum, brackets and all."""
+        counts = self.counts
+        kinds = ("add", "sub") if parts == "terms" else ("mul", "juxtapose", "hadamard")
+        counts[id(node)] = sum(counts.get(id(a), 1) if a.kind in kinds else 1 for a in node.args)
+        if counts[id(node)] > limit:
+            last = node.args[1]
+            raise LimitProblem(
+                f"{what} has at most {limit:,} {parts}",
+                (Mark(last.start, last.end, "one too many"),),
+                "give parts of it names of their own",
+                self.text,
+            )
+
     # sums
 
     def add(self, node: Syntax) -> Shape:
         a, b = node.args
+        self.limit_parts(node, "a sum", "terms", MAX_SUM)
         self.avoid_vector_slip(a, b)
         return self.same_shape(node, "a sum" if node.kind == "add" else "a difference")
 
@@ -881,6 +957,7 @@ class Inference:
         return a == b or isinstance(a, DimVar) or isinstance(b, DimVar)
 
     def hadamard(self, node: Syntax) -> Shape:
+        self.limit_parts(node, "a product", "factors", MAX_PRODUCT)
         self.avoid_vector_slip(*node.args)
         return self.same_shape(node, "an elementwise product")
 
@@ -897,6 +974,7 @@ class Inference:
 
     def mul(self, node: Syntax) -> Shape:
         a, b = node.args
+        self.limit_parts(node, "a product", "factors", MAX_PRODUCT)
         s, t = self.shape(a), self.shape(b)
         if s.kind in (MATRIX, ROW) and t.kind == SCALAR:
             self.prefer_vector(b)
@@ -954,7 +1032,7 @@ class Inference:
         )
 
     def product(self, a: Syntax, b: Syntax, s: Shape, t: Shape, sign: str = "*") -> Shape:
-        x, y = self.source(a), self.source(b)
+        x, y = self.operand(a), self.operand(b)
         if s.kind == t.kind == VECTOR:
             problem = self.problem(
                 "two column vectors cannot be multiplied",
@@ -1016,16 +1094,23 @@ class Inference:
             )
         t = self.shape(b)
         if t.kind != SCALAR:
-            x, y = self.source(a), self.source(b)
+            x, y = self.operand(a), self.operand(b)
             same = self.shape(a).kind == t.kind
             entry = f" or `{x}./{y}` (entry by entry)" if same or t.kind != MATRIX else ""
+            before = "" if x == "1" else f"{x}*"
             help = (
-                f"write `{x}*inv({y})`{entry}"
+                f"write `{before}inv({self.source(b)})`{entry}"
                 if t.kind == MATRIX
                 else f"write `{x}./{y}` (entry by entry)"
+                if same or self.shape(a).kind == SCALAR
+                else f"divide by a number, such as `norm({self.source(b)})`"
             )
+            if b.kind == "name" and b.value not in self.declared and t.kind == MATRIX:
+                help += f"; if `{y}` is a number, declare it: `--let '{y}: scalar'`"
             raise self.problem(
-                f"`/` divides by a scalar, and `{y}` is a {shape_text(t)}", b, help=help
+                f"`/` divides by a scalar, and `{self.source(b)}` is a {shape_text(t)}",
+                b,
+                help=help,
             )
         return self.shape(a)
 
@@ -1061,6 +1146,13 @@ class Inference:
     def power(self, node: Syntax) -> Shape:
         base, exponent = node.args
         e = self.shape(exponent)
+        if e.kind != SCALAR and base.value == "e" and "e" not in self.declared:
+            raise self.problem(
+                "an exponent is a scalar, and `e` is a name like any other",
+                exponent,
+                help=f"write `exp({self.source(exponent)})` for e to the power of each entry"
+                + (f", `expm({self.source(exponent)})` for the series" if e.kind == MATRIX else ""),
+            )
         if e.kind != SCALAR:
             raise self.problem(
                 "an exponent is a scalar",
@@ -1106,7 +1198,7 @@ class Inference:
 
     def raised(self, node: Syntax, base: Syntax, how: str) -> Shape:
         s = self.shape(base)
-        x = self.source(base)
+        x, y = self.source(base), self.operand(base)
         if s.kind == SCALAR:
             return s
         if s.kind == MATRIX:
@@ -1126,9 +1218,9 @@ class Inference:
         raise self.problem(
             f"`{x}` is a {shape_text(s)}, and a vector has no power",
             base,
-            help=f"write `{x}{dotted}` (entry by entry), `{_tight(x)}'*{x}` (squared length)"
+            help=f"write `{y}{dotted}` (entry by entry), `{_tight(y)}'*{y}` (squared length)"
             if s.kind == VECTOR
-            else f"write `{x}{dotted}` (entry by entry)",
+            else f"write `{y}{dotted}` (entry by entry)",
         )
 
     def epow(self, node: Syntax) -> Shape:
@@ -1150,7 +1242,7 @@ class Inference:
                 base,
                 help=f"write `{self.source(base)}[i]`"
                 if count == 1
-                else f"write `{self.source(base)}[i,j]`, `[:,j]` or `[i,:]`",
+                else f"write `{self.source(base)}[i,j]`, `{self.source(base)}[:,j]` or `{self.source(base)}[i,:]`",
             )
         sizes = [s.rows, s.cols] if s.kind == MATRIX else [s.rows if s.kind == VECTOR else s.cols]
         kept: list[Dim] = []
@@ -1171,7 +1263,7 @@ class Inference:
                     (Mark(item.start, item.end),),
                     "the last entry is `x[n]` with `--let 'x: vector(n)'`"
                     if item.value == "end"
-                    else "the first entry is `x[1]`",
+                    else f"the first entry is `{self.source(base)}[{','.join('1' * count)}]`",
                     self.text,
                 )
         if not kept:
@@ -1234,6 +1326,15 @@ class Inference:
                 self.notes.append(
                     f"`{self.source(node)}` is a product; blocks beside each other are `[{x}, {y}]`"
                 )
+        depth = 1 + max((self.counts[id(a)] for a in node.args if a.kind == "stack"), default=0)
+        self.counts[id(node)] = depth
+        if depth > MAX_NESTED_STACKS:
+            raise LimitProblem(
+                f"stacks stand at most {MAX_NESTED_STACKS} deep in each other",
+                (Mark(node.start, node.end),),
+                "write the entries one after the other, as in `[a; b; c]`",
+                self.text,
+            )
         columns = counts[0]
         grid = [node.args[i : i + columns] for i in range(0, len(node.args), columns)]
         for row in grid:
@@ -1659,6 +1760,15 @@ class Inference:
         return ex.SCALAR_SHAPE
 
     def kronecker(self, node: Syntax) -> Shape:
+        # A size of the product is the product of as many sizes.
+        self.krons[id(node)] = count = sum(self.krons.get(id(a), 1) for a in node.args)
+        if count > MAX_KRONECKER:
+            raise LimitProblem(
+                f"a Kronecker product has at most {MAX_KRONECKER} factors",
+                (Mark(node.start, node.end),),
+                "give parts of it names of their own",
+                self.text,
+            )
         s, t = (self.shape(a) for a in node.args)
         if SCALAR in (s.kind, t.kind):
             return t if s.kind == SCALAR else s
@@ -1673,13 +1783,14 @@ class Inference:
             if name in BY_NAME:
                 sig = signature(BY_NAME[name][0].op)
                 arguments = ", ".join([*(p for p, _ in sig.parameters), *sig.sizes])
+            help = CALLS.get((name, len(node.args)), f"write `{name}({arguments})`")
             if name == "sum" and len(node.args) == 2 and direction(node) is not None:
                 x = self.source(node.args[0])
-                arguments += f")`, `colsum({x})` down the columns or `rowsum({x}"
+                help = f"write `sum({x})`, `colsum({x})` down the columns or `rowsum({x})`"
             raise ShapeProblem(
                 f"`{name}` takes {count} argument{'s' if count != 1 else ''}, not {len(node.args)}",
                 (Mark(node.start, node.end),),
-                f"write `{name}({arguments})`",
+                help,
                 self.text,
             )
 
@@ -1688,6 +1799,18 @@ class Inference:
         as_typed = written.group() if written else name
         mark = Mark(node.start, node.start + len(as_typed), "not a function")
         inside = f"({', '.join(map(self.source, node.args))})"
+        other = other_name(as_typed)
+        if other and name not in self.declared:
+            return NameProblem(f"there is no function `{as_typed}`", (mark,), other, self.text)
+        if node.args and len(node.args) <= 2 and all(_whole(a) is not None for a in node.args):
+            entry = f"{as_typed}[{','.join(self.source(a) for a in node.args)}]"
+            return NameProblem(
+                f"`{as_typed}` is not a function",
+                (mark,),
+                f"for an entry write `{entry}`; for an unknown function declare it:"
+                f" `--let '{as_typed}: elementwise'`",
+                self.text,
+            )
         if name in self.declared or len(re.sub(r"(_.*|\d+)$", "", name)) == 1:
             times = " \\cdot " if "\\" in as_typed else "*"
             usual = _USUAL_MEANING.get(name)
@@ -1727,12 +1850,13 @@ _USUAL_MEANING = {"σ": "sigmoid", "ψ": "digamma", "Γ": "gamma"}  # of a lette
 
 def _tight(text: str) -> str:
     """Text that can take a postfix operator."""
-    return text if re.fullmatch(r"\w+|\(.*\)|\w+\([^()]*\)", text) else f"({text})"
+    return text if re.fullmatch(r"\w+|\w*\([^()]*\)", text) else f"({text})"
 
 
 def _turned(text: str) -> str:
     """The text of a transpose."""
-    return text[:-1] if text.endswith("'") else _tight(text) + "'"
+    plain = re.sub(r"('|’|ᵀ|\.T|\^(T|⊤|\{(T|⊤)\}))$", "", text)
+    return plain if plain != text else _tight(text) + "'"
 
 
 def _arithmetic_names(node: Syntax, below: bool) -> list[str]:
@@ -1766,10 +1890,11 @@ def _sized_shape(name: str, dims: list[Dim], node: Syntax, text: str) -> Shape:
             rows, cols = (substituted(d, given) for d in (sig.result.rows, sig.result.cols))
             return Shape(sig.result.kind, rows, cols)
     words = " or ".join("one" if len(s.sizes) == 1 else "two" for s in signatures)
+    wanted = signatures[0].sizes
     raise ShapeProblem(
-        f"`{name}` takes {words} size{'s' if words != 'one' else ''}",
+        f"`{name}` takes {words} size{'s' if words != 'one' else ''}, not {len(dims)}",
         (Mark(node.start, node.end),),
-        f"write `{name}({', '.join(signatures[0].sizes)})`",
+        f"write `{name}({', '.join([*map(dim_text, dims[: len(wanted)]), *wanted[len(dims) :]])})`",
         text,
     )
 
@@ -2064,8 +2189,16 @@ def build(parsed: Parsed, scope: Scope) -> Expr:
 def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[int, Expr]:
     """The expressions of nodes of a syntax tree, given in an order in which children come first."""
     done: dict[int, Expr] = {}
+    nodes = list(nodes)
+    # `a + b + c` is one sum, made at its last sign: the sums on the way there are not worth their memory.
+    inner = {id(n.args[0]) for n in nodes if n.kind in _SUMS and n.args[0].kind in _SUMS}
     for node in nodes:
         if node.kind in ("all", "rule", "equation", "binding"):
+            continue
+        if id(node) in inner:
+            continue
+        if node.kind in _SUMS:
+            done[id(node)] = _sum(node, done)
             continue
         if node.kind == "call" and node.value in CONSTANTS and not _is_function(node, scope):
             done[id(node)] = _sized_constant(node, parsed.text, scope)
@@ -2090,6 +2223,26 @@ _CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
     "duplication": ex.duplication,
     "elimination": ex.elimination,
 }
+
+
+_SUMS = ("add", "sub")
+
+
+def _sum(node: Syntax, done: Mapping[int, Expr]) -> Expr:
+    """A sum or difference of any number of terms."""
+    later: list[tuple[str, Expr]] = []
+    while node.kind in _SUMS and id(node) not in done:
+        later.append((node.kind, done[id(node.args[1])]))
+        node = node.args[0]
+    terms = [done[id(node)]]
+    for kind, value in reversed(later):
+        if terms[0].is_scalar and not value.is_scalar:
+            terms = [ex.add(*terms)]
+        terms[0], value = broadcast(terms[0], value)
+        terms.append(ex.neg(value) if kind == "sub" else value)
+        if all(t.kind == ex.NUM for t in terms):
+            terms = [ex.add(*terms)]
+    return ex.add(*terms)
 
 
 def _sized_constant(node: Syntax, text: str, scope: Scope) -> Expr:
@@ -2128,11 +2281,6 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
         return _build_name(node, scope)
     if kind in ("mul", "juxtapose"):
         return ex.mul(*args)
-    if kind == "add":
-        return ex.add(*broadcast(*args))
-    if kind == "sub":
-        a, b = broadcast(*args)
-        return ex.sub(a, b)
     if kind == "neg":
         return ex.neg(args[0])
     if kind == "pos":
@@ -2317,9 +2465,10 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
     for name, shape in inference.names.items():
         if name not in declared and shape.kind != SCALAR and not one_declared:
             if shape.kind == MATRIX and 1 in (resolve(shape.rows), resolve(shape.cols)):
+                here = next(n for n in inference.parsed.nodes if n.value == name)
                 raise ShapeProblem(
                     f"`{name}` would have to be a matrix with one row or column",
-                    (),
+                    (Mark(here.start, here.end, "matrix"),),
                     f"declare it: `--let '{name}: matrix(1, n)'`",
                     inference.text,
                     inference.open_names(inference.parsed.root),

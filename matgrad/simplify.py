@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from fractions import Fraction
 
 from matgrad import expr as ex
+from matgrad.dims import Dim
 from matgrad.expr import Expr, cost
 from matgrad.properties import has_property, push_transposes
 from matgrad.rewrite import Recorder, number_of
@@ -69,6 +71,8 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return _improve_product(e, recorder)
     if e.kind == ex.SUM:
         return _improve_index_sum(e, recorder)
+    if e.kind == ex.INDEX and e.args[0].kind == ex.CONST and e.args[0].op == "basis":
+        return recorder.run("basis-entry", e, e)
     if e.kind != ex.CALL:
         return e
     if e.op == "inv" and has_property(e.args[0], "orthogonal"):
@@ -77,11 +81,57 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         a, b = e.args[0].args
         if a.shape.rows == a.shape.cols and b.shape.rows == b.shape.cols:
             return recorder.apply("kron-inverse", e, A=a, B=b)
+    if e.op == "inv" and _is(e.args[0], "diag"):
+        return recorder.apply("inverse-of-diag", e, x=e.args[0].args[0])
+    if e.op in ("inv", "matpow") and e.args[0].kind == ex.MUL:
+        scaled = e.args[0]
+        if scaled.coefficient != 1 or scaled.scalars:
+            c = ex.mul(ex.num(scaled.coefficient), *scaled.scalars)
+            core = ex.mul(*scaled.chain)
+            if e.op == "inv":
+                return recorder.apply("inverse-scalar", e, c=c, X=core)
+            return recorder.run("power-scalar", e, e)
     if e.op in ("transpose", "inv", "matpow"):
         return recorder.run("transposes", e, e)
     if e.op == "hadamard":
-        after = _join_elementwise_powers(e, recorder)
-        return _join_vecs(e, recorder) if after is e else after
+        for rule in (
+            _join_elementwise_powers,
+            _join_vecs,
+            _logistic_factors,
+            _quotients,
+            _scaled_lines,
+        ):
+            after = rule(e, recorder)
+            if after is not e:
+                return after
+        return e
+    if e.op == "epow" and e.args[0].op == "eye" and (ex.integer(e.args[1]) or 0) > 0:
+        return recorder.run("identity-entrywise", e, e)
+    if e.op in ("power", "epow"):
+        after = _logistic_power(e, recorder)
+        if after is not e:
+            return after
+        if e.op == "power" and e.args[1].kind == ex.NUM and abs(e.args[1].data) == Fraction(1, 2):
+            below = "-below" if e.args[1].data < 0 else ""
+            return recorder.apply("half-power" + below, e, x=e.args[0])
+    if e.op in ("diagonal", "dg", "tril", "triu", "diag"):
+        after = _improve_diagonal(e, recorder)
+        if after is not e:
+            return after
+    if e.op in ("dexpm", "dlogm", "dsinm", "dcosm", "sylvester"):
+        return recorder.run(f"{e.op}-commuting", e, e)
+    if e.op in ("sum", "tr", "mean"):
+        after = recorder.run("scalar-out", e, e)
+        if after is not e:
+            return after
+    if e.op == "sum":
+        return _improve_total(e, recorder)
+    if e.op == "tr" and e.args[0].op == "eye" and _is_short(e.args[0].shape.rows, e):
+        return recorder.apply("trace-of-identity", e, A=e.args[0])
+    if e.op == "sign" and number_of(e.args[0]).data < 0 and e.args[0].kind != ex.NUM:
+        return recorder.apply("sign-of-negative", e, x=ex.neg(e.args[0]))
+    if e.op == "unvec" and _is(e.args[0], "vec") and e.args[0].args[0].shape == e.shape:
+        return recorder.apply("unvec-of-vec", e, X=e.args[0].args[0])
     if e.op == "power" and ex.integer(e.args[1]) == 2 and e.args[0].kind == ex.CALL:
         if e.args[0].op == "sqrt":
             return recorder.apply("square-of-root", e, x=e.args[0].args[0])
@@ -91,6 +141,78 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return recorder.apply("diag-of-ones", e, x=e.args[0])
     if e.op == "diagonal" and e.args[0].kind == ex.CONST and e.args[0].op == "eye":
         return recorder.apply("diag-of-identity", e, A=e.args[0])
+    return e
+
+
+def _is_short(size: Dim, e: Expr) -> bool:
+    """Whether a size as a number is no longer than e: n is, m + n may not be."""
+    return ex.cost(ex.size(size)) <= ex.cost(e)
+
+
+def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
+    """Functions that take, keep or cut off a diagonal."""
+    inside = e.args[0]
+    if inside.kind == ex.MUL and (inside.coefficient != 1 or inside.scalars):
+        return recorder.run("scalar-out", e, e)
+    if e.op == "diagonal":
+        if _is(inside, "transpose"):
+            return recorder.apply("diagonal-of-transpose", e, X=inside.args[0])
+        if _is(inside, "diag"):
+            return recorder.apply("diagonal-of-diag", e, x=inside.args[0])
+        for i in range(1, len(inside.chain)):
+            left, right = inside.chain[:i], inside.chain[i:]
+            if left[-1].shape.kind == ex.VECTOR and right[0].shape.kind == ex.ROW:
+                x, y = ex.mul(*left), ex.transpose(ex.mul(*right))
+                after = recorder.apply("diag-outer", e, x=x, y=y)
+                return recorder.run("transposes", after, after)
+        return e
+    if e.op == "dg":
+        if _is(inside, "dg"):
+            return recorder.apply("dg-of-dg", e, X=inside.args[0])
+        if _is(inside, "triu"):
+            return recorder.apply("dg-of-triangle", e, X=inside.args[0])
+        if _is(inside, "transpose"):
+            return recorder.apply("dg-of-transpose", e, X=inside.args[0])
+        if has_property(inside, "diagonal"):
+            return recorder.apply("dg-of-diagonal", e, X=inside)
+        if len(inside.chain) > 1 and _is(inside.chain[0], "diag"):
+            x, rest = inside.chain[0].args[0], ex.mul(*inside.chain[1:])
+            return recorder.apply("dg-of-scaled", e, x=x, X=rest)
+        if len(inside.chain) > 1 and _is(inside.chain[-1], "diag"):
+            x, rest = inside.chain[-1].args[0], ex.mul(*inside.chain[:-1])
+            return recorder.apply("dg-of-scaled-columns", e, x=x, X=rest)
+        if inside.kind == ex.ADD and any(_is(link, "dg") for t in inside.args for link in t.chain):
+            first, *others = inside.args
+            return recorder.apply("dg-of-sum", e, A=first, B=ex.add(*others))
+    if e.op == "tril":
+        if has_property(inside, "lower"):
+            return recorder.apply("tril-of-lower", e, X=inside)
+        if has_property(inside, "upper"):
+            return recorder.apply("tril-of-upper", e, X=inside)
+    if e.op == "triu":
+        if has_property(inside, "upper"):
+            return recorder.apply("triu-of-upper", e, X=inside)
+        if has_property(inside, "lower"):
+            return recorder.apply("triu-of-lower", e, X=inside)
+    return e
+
+
+def _improve_total(e: Expr, recorder: Recorder) -> Expr:
+    """sum(x .* y) is x'y for vectors, and the sum of ones is their number."""
+    inside = e.args[0]
+    if inside.shape.kind != ex.VECTOR:
+        return e
+    if inside.op == "ones" and _is_short(inside.shape.rows, e):
+        return recorder.apply("sum-of-ones", e, x=inside)
+    if _is(inside, "hadamard"):
+        first, rest = inside.args[0], ex.hadamard(*inside.args[1:])
+        after = recorder.apply("sum-of-product", e, x=first, y=rest)
+        return recorder.run("transposes", after, after)
+    if inside.kind == ex.ADD and len(inside.args) == 2:
+        for x, other in (inside.args, inside.args[::-1]):
+            mean = ex.call("mean", (x,), ex.SCALAR_SHAPE)
+            if other is ex.mul(ex.num(-1), mean, ex.ones(x.shape)):
+                return recorder.apply("sum-of-deviations", e, x=x)
     return e
 
 
@@ -111,7 +233,58 @@ def _improve_kron(e: Expr, recorder: Recorder) -> Expr:
     if a.shape.kind == ex.ROW and b.shape.kind == ex.VECTOR:
         after = recorder.apply("kron-outer-right", e, x=b, y=ex.transpose(a))
         return recorder.run("transposes", after, after)
+    if _is(b, "kron") and b.shape.kind == ex.MATRIX:
+        c, d = b.args
+        if a.shape.kind == ex.ROW and c.shape.kind == ex.VECTOR:
+            after = recorder.apply("kron-rows-and-columns", e, y=ex.transpose(a), x=c, A=d)
+            return recorder.run("transposes", after, after)
+        if a.shape.kind == ex.VECTOR and c.shape.kind == ex.ROW:
+            after = recorder.apply("kron-columns-and-rows", e, x=a, y=ex.transpose(c), A=d)
+            return recorder.run("transposes", after, after)
     return e
+
+
+def _scaled_lines(e: Expr, recorder: Recorder) -> Expr:
+    """(1 b') .* A is A diag(b), (a 1') .* A is diag(a) A, and diag(x) .* diag(y) is diag(x .* y)."""
+    diagonals = [a for a in e.args if _is(a, "diag")]
+    if len(diagonals) > 1:
+        return recorder.apply("diag-hadamard", e, x=diagonals[0].args[0], y=diagonals[1].args[0])
+    for i, a in enumerate(e.args):
+        if len(a.chain) < 2 or a.coefficient != 1 or a.scalars:
+            continue
+        first, last = a.chain[0], a.chain[-1]
+        rest = ex.hadamard(*e.args[:i], *e.args[i + 1 :])
+        if first.op == "ones" and first.shape.kind == ex.VECTOR:
+            b = ex.transpose(ex.mul(*a.chain[1:]))
+            after = recorder.apply("scaled-columns", e, A=rest, b=b)
+            return recorder.run("transposes", after, after)
+        if last.op == "ones" and last.shape.kind == ex.ROW:
+            return recorder.apply("scaled-rows", e, A=rest, a=ex.mul(*a.chain[:-1]))
+    return e
+
+
+def _quotients(e: Expr, recorder: Recorder) -> Expr:
+    """sin x/cos x, sinh x/cosh x, t/√t, and relu(t) sign(relu(t))."""
+    factors = e.args if e.kind == ex.CALL else e.scalars
+    for a in factors:
+        if _is(a, "sign") and _is(a.args[0], "relu") and a.args[0] in factors:
+            return recorder.apply("relu-sign", e, x=a.args[0].args[0])
+    for a in factors:
+        if not (_is(a, "power") or _is(a, "epow")) or a.args[1].kind != ex.NUM:
+            continue
+        below = a.args[0]
+        if a.args[1].data == -1 and below.kind == ex.CALL:
+            for above, rule in _TANGENTS.get(below.op, ()):
+                top = ex.call(above, below.args, below.shape)
+                if top in factors:
+                    entrywise = "" if below.is_scalar else "-entrywise"
+                    return recorder.apply(rule + entrywise, e, x=below.args[0])
+            if _is(below, "sqrt") and below.is_scalar and below.args[0] in factors:
+                return recorder.apply("root", e, x=below.args[0])
+    return e
+
+
+_TANGENTS = {"cos": (("sin", "tangent"),), "cosh": (("sinh", "hyperbolic-tangent"),)}
 
 
 def _join_vecs(e: Expr, recorder: Recorder) -> Expr:
@@ -125,6 +298,13 @@ def _join_vecs(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _improve_product(e: Expr, recorder: Recorder) -> Expr:
+    if e.coefficient == -1 and not e.scalars and len(e.chain) == 1 and e.chain[0].kind == ex.ADD:
+        if any(number_of(t).data < 0 for t in e.chain[0].args):
+            return recorder.run("expand", e, e)  # -(A - B) is B - A
+    if recorder.keeps_symmetry and len(e.chain) > 1:
+        after = recorder.run("expand", e, e)
+        if after is not e:
+            return after
     for rule in (
         _cancel_inverse,
         _join_powers,
@@ -132,6 +312,10 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
         _apply_diagonal,
         _kronecker,
         _fold_dot,
+        _logistic_factors,
+        _quotients,
+        _blocks,
+        _selection,
     ):
         after = rule(e, recorder)
         if after is not e:
@@ -166,11 +350,34 @@ def _cancel_inverse(e: Expr, recorder: Recorder) -> Expr:
             return recorder.apply("cancel-left" + suffix, e, A=base)
         if i >= len(run) and chain[i - len(run) : i] == run:
             return recorder.apply("cancel-right" + suffix, e, A=base)
+        if not suffix:
+            after = _cancel_part(e, i, base, recorder)
+            if after is not e:
+                return after
+        else:
+            after = recorder.run("cancel-transposed", e, e)
+            if after is not e:
+                return after
+    return e
+
+
+def _cancel_part(e: Expr, i: int, base: Expr, recorder: Recorder) -> Expr:
+    """B (A B)^-1 and (A B)^-1 A, for square A and B."""
+    chain, run = e.chain, base.chain
+    for count in range(len(run) - 1, 0, -1):
+        first, last = ex.mul(*run[:-count]), ex.mul(*run[-count:])
+        if i >= count and chain[i - count : i] == run[-count:]:
+            if last.shape.rows == last.shape.cols:
+                return recorder.apply("cancel-last", e, A=first, B=last)
+        first, last = ex.mul(*run[:count]), ex.mul(*run[count:])
+        if chain[i + 1 : i + 1 + count] == run[:count]:
+            if first.shape.rows == first.shape.cols:
+                return recorder.apply("cancel-first", e, A=first, B=last)
     return e
 
 
 def _power_parts(s: Expr) -> tuple[Expr, Expr]:
-    if s.kind == ex.CALL and s.op == "power" and s.args[1].kind == ex.NUM:
+    if s.kind == ex.CALL and s.op == "power":
         return s.args[0], s.args[1]
     return s, ex.ONE
 
@@ -255,12 +462,102 @@ def _kronecker(e: Expr, recorder: Recorder) -> Expr:
                 if (b.shape.cols, a.shape.cols) == (x.shape.rows, x.shape.cols):
                     after = recorder.apply("vec-kron", e, A=b, X=x, B=ex.transpose(a))
                     return recorder.run("transposes", after, after)
+        if _is(left, "kron") and right.shape.kind == ex.MATRIX:
+            a, b = left.args
+            if a.shape.kind == ex.VECTOR and b.op == "eye":
+                return recorder.apply("column-kron-identity", e, x=a, A=right)
+            if a.op == "eye" and b.shape.kind == ex.VECTOR:
+                return recorder.apply("identity-kron-column", e, x=b, A=right)
+        if _is(right, "kron") and left.shape.kind == ex.MATRIX:
+            a, b = right.args
+            if a.shape.kind == ex.ROW and b.op == "eye":
+                return recorder.apply("row-kron-identity", e, x=ex.transpose(a), A=left)
+            if a.op == "eye" and b.shape.kind == ex.ROW:
+                return recorder.apply("identity-kron-row", e, x=ex.transpose(b), A=left)
         if left.op == "commutation" and _is(right, "vec"):
             if left.data[1:] == (right.args[0].shape.rows, right.args[0].shape.cols):
                 after = recorder.apply("commutation-vec", e, X=right.args[0])
                 return recorder.run("transposes", after, after)
         if _is(left, "diag") and _is(right, "diag"):
             return recorder.apply("diag-diag", e, x=left.args[0], y=right.args[0])
+    return e
+
+
+def _selection(e: Expr, recorder: Recorder) -> Expr:
+    """A Kronecker product of which the entries (i, i), (j, j) are taken."""
+    chain = e.chain
+    for i in range(len(chain) - 4):
+        middle = chain[i + 2]
+        if _is(middle, "kron") and middle.shape.kind == ex.MATRIX:
+            a, b = middle.args
+            n = a.shape.rows
+            if not a.shape == b.shape == ex.matrix_shape(n, n):
+                continue
+            pick = ex.call("diag", (ex.vec(ex.eye(n)),), middle.shape)
+            column = ex.kron(ex.ones(ex.vector_shape(n)), ex.eye(n))
+            row = ex.kron(ex.ones(ex.row_shape(n)), ex.eye(n))
+            if chain[i : i + 5] == (row, pick, middle, pick, column):
+                return recorder.apply("selected-kron", e, A=a, B=b)
+    return e
+
+
+def _blocks(e: Expr, recorder: Recorder) -> Expr:
+    """A row of blocks times a column of blocks that fit, or times ones."""
+    if not e.chain or not _is_row_of_blocks(e.chain[0]) or len(e.chain) != 2:
+        return e
+    row, column = e.chain
+    if column.kind == ex.STACK and column.data == 1 and len(column.args) == row.data:
+        if all(a.shape.cols == b.shape.rows for a, b in zip(row.args, column.args, strict=True)):
+            return recorder.run("block-product", e, e)
+    if column.op == "ones" and column.shape.kind == ex.VECTOR:
+        if not any(a.shape.kind == ex.VECTOR for a in row.args):
+            return recorder.run("block-sum", e, e)
+    return e
+
+
+def _is_row_of_blocks(e: Expr) -> bool:
+    return e.kind == ex.STACK and e.data == len(e.args) and e.shape.kind == ex.MATRIX
+
+
+def _exponent_in_one_plus(e: Expr) -> Expr | None:
+    """x of 1 + exp(x)."""
+    if e.kind != ex.ADD or len(e.args) != 2:
+        return None
+    one, other = e.args if _is(e.args[1], "exp") else e.args[::-1]
+    ones = one is ex.ONE or (one.kind == ex.CONST and one.op == "ones")
+    return other.args[0] if ones and _is(other, "exp") else None
+
+
+def _logistic_power(e: Expr, recorder: Recorder) -> Expr:
+    """(1 + exp(x))^-k is sigmoid(-x)^k."""
+    k = ex.integer(e.args[1])
+    x = _exponent_in_one_plus(e.args[0])
+    if x is None or k is None or k >= 0:
+        return e
+    return recorder.run("logistic-scalar" if e.is_scalar else "logistic-entrywise", e, e)
+
+
+def _logistic_factors(e: Expr, recorder: Recorder) -> Expr:
+    """exp(x) sigmoid(-x) is sigmoid(x); 1 - sigmoid(x) is sigmoid(-x), where sigmoid(x) is not a factor beside it."""
+    factors = e.args if e.kind == ex.CALL else e.scalars
+    for a in factors:
+        if _is(a, "exp"):
+            mirrored = ex.call("sigmoid", (ex.neg(a.args[0]),), a.shape)
+            for b in factors:
+                if b is mirrored:
+                    return recorder.apply("logistic-complement", e, x=a.args[0])
+                if (_is(b, "power") or _is(b, "epow")) and b.args[0] is mirrored:
+                    if ex.integer(b.args[1]) == 2:
+                        return recorder.apply("logistic-complement-squared", e, x=a.args[0])
+        if a.kind == ex.ADD and len(a.args) == 2:
+            for one, other in (a.args, a.args[::-1]):
+                logistic = ex.mul(ex.num(-1), other)
+                if not _is(logistic, "sigmoid") or logistic in factors:
+                    continue
+                if one is ex.ONE:
+                    return recorder.apply("logistic-mirror", e, x=logistic.args[0])
+                if one.kind == ex.CONST and one.op == "ones":
+                    return recorder.apply("logistic-mirror-entrywise", e, x=logistic.args[0])
     return e
 
 
@@ -282,6 +579,24 @@ def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
         last = chain[-1]
         if len(chain) == 2 and last.kind == ex.CONST and last.op == "basis":
             return recorder.apply("entry-of-transposed", e, y=inner, i=last.data[1])
+        if len(chain) == 2 and last.op == "ones":
+            return recorder.apply("ones-dot", e, x=inner)
+        if len(chain) == 2:
+            return _quotient_dot(e, inner, last, recorder)
+    return e
+
+
+def _quotient_dot(e: Expr, left: Expr, right: Expr, recorder: Recorder) -> Expr:
+    """(a ./ x)'x is sum(a), and so is x'(a ./ x)."""
+    for quotient, x in ((left, right), (right, left)):
+        below = ex.epower(x, ex.num(-1))
+        if _is(quotient, "hadamard") and below in quotient.args:
+            rest = list(quotient.args)
+            rest.remove(below)
+            if quotient is right:
+                e = recorder.apply("scalar-transpose", e, y=left, x=right)
+                e = recorder.run("transposes", e, e)
+            return recorder.apply("quotient-dot", e, a=ex.hadamard(*rest), x=x)
     return e
 
 
@@ -289,13 +604,20 @@ def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _improve_sum(e: Expr, recorder: Recorder) -> Expr:
+    if recorder.keeps_symmetry:
+        for t in e.args:
+            if t.kind == ex.MUL and len(t.chain) == 1 and t.chain[0].kind == ex.ADD:
+                return recorder.run("expand", e, t)
     for rule in (
         _add_numbers,
         _like_terms,
         _basis_sum,
+        _common_divisor,
         _factor_scalar,
         _join_scalars,
         _factor_sides,
+        _factor_entrywise,
+        _join_diagonals,
         _order,
     ):
         after = rule(e, recorder)
@@ -363,6 +685,8 @@ def _factor_scalar(e: Expr, recorder: Recorder) -> Expr:
 
 def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
     """A common run of factors on the left, or on the right, of two terms."""
+    if recorder.keeps_symmetry:
+        return e  # A x x' + x x'A shows that it is symmetric
     terms = e.args
     for side, rule in ((0, "factor-left"), (-1, "factor-right")):
         groups: dict[Expr, list[Expr]] = {}
@@ -406,6 +730,100 @@ def _join_scalars(e: Expr, recorder: Recorder) -> Expr:
             if cost(ex.mul(ex.add(a, b), shared)) <= cost(ex.add(s, t)):
                 return recorder.apply("like-terms", e, a=a, b=b, X=shared)
     return e
+
+
+def _factor_entrywise(e: Expr, recorder: Recorder) -> Expr:
+    """a .* b + a .* c as a .* (b + c), and c a counts as a .* (c 1), where that is shorter."""
+    if e.is_scalar or len(e.args) > 8:
+        return e
+    for s, t in _pairs(list(e.args)):
+        for a in _entrywise_factors(s):
+            if a in _entrywise_factors(t):
+                b, c = _without(s, a), _without(t, a)
+                if cost(ex.hadamard(a, ex.add(b, c))) < cost(ex.add(s, t)):
+                    return recorder.apply("factor-hadamard", e, a=a, b=b, c=c)
+    return e
+
+
+def _entrywise_factors(t: Expr) -> tuple[Expr, ...]:
+    if len(t.chain) != 1:
+        return ()
+    (array,) = t.chain
+    return array.args if _is(array, "hadamard") else (array,)
+
+
+def _without(t: Expr, a: Expr) -> Expr:
+    rest = list(_entrywise_factors(t))
+    rest.remove(a)
+    scalars = t.scalars if t.kind == ex.MUL else ()
+    return ex.mul(ex.num(t.coefficient), *scalars, ex.hadamard(ex.ones(t.shape), *rest))
+
+
+def _join_diagonals(e: Expr, recorder: Recorder) -> Expr:
+    """diag(x) + diag(y) as diag(x + y), triu(X) + tril(X) - dg(X) as X, cos² + sin² as 1."""
+    found = [t.args[0] for t in e.args if _is(t, "diag")]
+    if len(found) > 1:
+        return recorder.apply("diag-sum", e, x=found[0], y=found[1])
+    for t in e.args:
+        if _is(t, "triu"):
+            x = t.args[0]
+            lower = ex.call("tril", (x,), x.shape)
+            twice = ex.neg(ex.call("dg", (x,), x.shape))
+            if lower in e.args and twice in e.args:
+                return recorder.apply("triangles-of-symmetric", e, X=x)
+        if _is(t, "power") and _is(t.args[0], "cos") and ex.integer(t.args[1]) == 2:
+            x = t.args[0].args[0]
+            if ex.power(ex.call("sin", (x,), x.shape), ex.num(2)) in e.args:
+                return recorder.apply("pythagoras", e, x=x)
+    return e
+
+
+def _common_divisor(e: Expr, recorder: Recorder) -> Expr:
+    """Two terms over powers of one divisor as one quotient, where that is shorter."""
+    if len(e.args) > 8:
+        return e
+    for s, t in _pairs([u for u in e.args if u.kind == ex.MUL or _is(u, "power")]):
+        for x, j in _divisors(s):
+            for other, k in _divisors(t):
+                if x is not other or j == k:
+                    continue
+                (low, p), (high, q) = ((s, j), (t, k)) if j < k else ((t, k), (s, j))
+                a, b = _numerator(low, x, p), _numerator(high, x, q)
+                shared = ex.mul(*a.chain) if a.chain and not e.is_scalar else ex.ONE
+                if a.chain != b.chain and not e.is_scalar:
+                    continue
+                a, b = (a, b) if e.is_scalar else (_scalars_of(a), _scalars_of(b))
+                above = simplify(
+                    ex.add(ex.mul(a, ex.power(x, ex.num(q - p))), b), Recorder(recorder.wrt)
+                )
+                after = ex.mul(above, ex.power(x, ex.num(-q)), shared)
+                if cost(after) < cost(ex.add(s, t)):
+                    return recorder.apply(
+                        "common-divisor", e, a=a, b=b, x=x, j=ex.num(p), k=ex.num(q), A=shared
+                    )
+    return e
+
+
+def _divisors(t: Expr) -> list[tuple[Expr, int]]:
+    """The divisors of a term, with their exponents, above 0."""
+    found = []
+    for s in t.scalars:
+        k = ex.integer(s.args[1]) if _is(s, "power") else None
+        if k is not None and k < 0:
+            found.append((s.args[0], -k))
+    return found
+
+
+def _numerator(t: Expr, x: Expr, k: int) -> Expr:
+    """A term without its divisor x^k."""
+    scalars = list(t.scalars)
+    scalars.remove(ex.power(x, ex.num(-k)))
+    links = (ex.mul(*t.chain),) if t.chain else ()
+    return ex.mul(ex.num(t.coefficient), *scalars, *links)
+
+
+def _scalars_of(t: Expr) -> Expr:
+    return ex.mul(ex.num(t.coefficient), *t.scalars) if t.kind == ex.MUL else ex.ONE
 
 
 def _scalar_rest(t: Expr, shared: Expr) -> Expr:

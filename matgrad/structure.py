@@ -25,33 +25,52 @@ def structure(variable: Expr) -> str:
     return next((kind for kind in _KINDS if kind in declared), "")
 
 
-def convention_notes(variables: tuple[Expr, ...], convention: str) -> list[str]:
+def convention_notes(variables: tuple[Expr, ...], convention: str, jacobian: bool) -> list[str]:
     """Which derivative the answer is, for each structured variable; and the other one, where they differ."""
     notes = []
     for v in variables:
         kind, x = structure(v), v.data[0]
+        word = "Jacobian" if jacobian else "gradient"
+        free = f"{'J' if jacobian else 'G'} being that by free entries"
         if kind in ("symmetric", "skew"):
             sign = "+" if kind == "symmetric" else "-"
-            whole = f"(G {sign} Gᵀ)/2"
+            whole = f"J (I {sign} K)/2" if jacobian else f"(G {sign} Gᵀ)/2"
             entries = "G + Gᵀ - I ∘ G" if kind == "symmetric" else "G - Gᵀ"
+            other = entries
+            by = f"by the independent entries of the {kind} {x}"
+            if jacobian and kind == "symmetric":
+                entries, by = (
+                    "J D(n)",
+                    f"by vech({x}), the independent entries of the symmetric {x}",
+                )
+                other = f"that {by}, {entries}"
+            elif jacobian:
+                other = entries = "J (I - K)"
             if convention == "cookbook":
                 notes.append(
-                    f"by the independent entries of the {kind} {x}, {entries} (cookbook convention);"
-                    f" the gradient among {kind} matrices is {whole}, G being that by free entries"
+                    f"{by}, {entries} (cookbook convention);"
+                    f" the {word} among {kind} matrices is {whole}, {free}"
                 )
             else:
                 notes.append(
-                    f"the gradient among {kind} matrices, {whole} (subspace convention);"
-                    f" `--structured cookbook` gives {entries}, G being that by free entries"
+                    f"the {word} among {kind} matrices, {whole} (subspace convention);"
+                    f" `--structured cookbook` gives {other}, {free}"
                 )
+        elif kind == "orthogonal" and jacobian:
+            notes.append("the Jacobian on the tangent space of the Stiefel manifold")
         elif kind == "orthogonal":
             notes.append(
-                f"the Riemannian gradient on the Stiefel manifold, (G - {x} Gᵀ {x})/2, G being that by free entries"
+                f"the Riemannian gradient on the Stiefel manifold, (G - {x} Gᵀ {x})/2, {free}"
             )
         elif kind:
-            word = {"lower": "lower triangular", "upper": "upper triangular"}.get(kind, kind)
-            notes.append(f"the gradient among {word} matrices; other entries of {x} stay zero")
+            among = {"lower": "lower triangular", "upper": "upper triangular"}.get(kind, kind)
+            notes.append(f"the {word} among {among} matrices; other entries of {x} stay zero")
     return notes
+
+
+def by_vech(variable: Expr, subject: Expr, convention: str) -> bool:
+    """Whether a derivative is one by vech(X): of an array, by the independent entries of a symmetric matrix."""
+    return convention == "cookbook" and not subject.is_scalar and structure(variable) == "symmetric"
 
 
 def restricted(total: Expr, recorder: Recorder, convention: str) -> Expr:

@@ -294,6 +294,12 @@ def _kron_in_trace(term: Expr, chain: tuple[Expr, ...], recorder: Recorder) -> E
             return recorder.apply("trace-kron", term, A=a, B=b)
         return recorder.apply("trace-vec", term, A=ex.eye(link.shape.rows), X=link)
     left = chain[-2]
+    if left.op == "transpose" and left.args[0].op == "kron":
+        return _push(term, recorder)
+    if left.op == "inv" and left.args[0].op == "kron":
+        c, d = left.args[0].args
+        if c.shape.rows == c.shape.cols and d.shape.rows == d.shape.cols:
+            return recorder.apply("kron-inverse", term, A=c, B=d)
     if left.kind == ex.CALL and left.op == "kron":
         c, d = left.args
         if c.shape.cols == a.shape.rows and d.shape.cols == b.shape.rows:

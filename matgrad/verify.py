@@ -6,6 +6,7 @@ different, and all 1 at one of the points.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import zlib
 from collections.abc import Sequence
@@ -343,7 +344,10 @@ class Guard:
         for e in ex.postorder(*roots):
             condition = _CONDITIONS.get(e.op) if e.kind == ex.CALL else None
             if condition is not None and not _has_diff(e):
-                wanted.append((condition, e.args[0]))
+                if e.op in _SIGNED:  # the sign is that of the largest entry
+                    wanted.append(("sizes apart", e))
+                both = condition == "apart"
+                wanted.append((condition, ex.sub(*e.args) if both else e.args[0]))
         self._conditions = [condition for condition, _ in wanted]
         self._values = compiled([e for _, e in wanted], variables)
 
@@ -357,7 +361,10 @@ class Guard:
                 array = np.asarray(value)
                 if not np.all(np.isfinite(array)):
                     return False
-                if array.ndim == 2 and not _holds(condition, array):
+                if condition in _KINKS:
+                    if not _away_from_kinks(_KINKS[condition], array):
+                        return False
+                elif array.ndim == 2 and not _holds(condition, array):
                     return False
                 if np.max(np.abs(array), initial=0) < 1e-6 and condition in _NOT_ZERO:
                     return False
@@ -378,8 +385,52 @@ _CONDITIONS = {
     "rsv": "largest singular value apart",
     "nucnorm": "of full rank",
     "polar": "of full rank",
+    **dict.fromkeys(("abs", "sign", "relu", "elu", "norm1"), "not near 0"),
+    **dict.fromkeys(("max:pair", "min:pair"), "apart"),
+    **{
+        f"{op}{way}": f"extremes apart{way}"
+        for op in ("max", "min", "indmax")
+        for way in ("", ":1", ":2")
+    },
+    "norminf": "sizes apart",
 }
+_SIGNED = frozenset(["eigvecmax", "eigvecmin", "lsv", "rsv"])
 _NOT_ZERO = frozenset(["invertible", "nonzero", "of full rank", "largest singular value apart"])
+
+
+MARGIN = 0.05  # how far from a kink differences are taken
+
+
+def _zeros_apart(array: Any) -> Any:
+    return array
+
+
+def _gaps(array: Any, axis: int | None = None) -> Any:
+    """The distances of the smallest and of the largest value to the next."""
+    import numpy as np
+
+    lines = array.reshape(1, -1) if axis is None or array.ndim < 2 else np.moveaxis(array, axis, -1)
+    found = np.diff(np.sort(lines, axis=-1), axis=-1)
+    return found[..., [0, -1]] if found.shape[-1] else found
+
+
+# For each condition about kinks, what must be exactly 0 or not near it.
+_KINKS = {
+    "not near 0": _zeros_apart,
+    "apart": _zeros_apart,
+    "extremes apart": _gaps,
+    "extremes apart:1": functools.partial(_gaps, axis=0),
+    "extremes apart:2": functools.partial(_gaps, axis=1),
+    "sizes apart": lambda array: _gaps(abs(array)),
+}
+
+
+def _away_from_kinks(distances: Any, array: Any) -> bool:
+    """Whether no difference that is taken here jumps over a kink; what is exactly 0 stays so."""
+    import numpy as np
+
+    found = np.abs(distances(array))
+    return bool(np.all((found == 0) | (found > MARGIN)))
 
 
 def _holds(condition: str, array: Any) -> bool:
@@ -658,11 +709,12 @@ def line_values(
     """The values of expressions, differentials among them, at one random point; None where they are not defined."""
     import numpy as np
 
-    nodes = ex.postorder(*states)
-    differentials = [e for e in nodes if e.kind == ex.DIFF]
     variables = ex.variables(*states, *wrt)
     functions = unknown_functions(*states)
     sizes = choose_sizes(attempt % 2, rng, *states, *wrt, turned=attempt % 8 > 3)
+    states = [_written_out(s, sizes) for s in states]
+    nodes = ex.postorder(*states)
+    differentials = [e for e in nodes if e.kind == ex.DIFF]
     point = random_point(variables, functions, sizes, attempt % 4, rng)
     if not Guard(states, assuming, variables).allows(point):
         return None
@@ -711,6 +763,24 @@ def line_values(
         return _finite([(4 * b - a) / 3 for a, b in zip(*results, strict=True)])
     except (np.linalg.LinAlgError, IndexError):
         return None
+
+
+def _written_out(e: Expr, sizes: dict[str, int]) -> Expr:
+    """Sums over an index with differentials inside, written out: each differential is then one change."""
+    while True:
+        sums: dict[Expr, Expr] = {}
+        for node in ex.postorder(e):
+            if node.kind != ex.SUM or not _has_diff(node):
+                continue
+            name, *bounds = node.data
+            if not all(a in sizes for bound in bounds for a in dim_atoms(bound)):
+                continue  # a bound with an index around it: that sum comes first
+            first, last = (dim_value(bound, sizes) for bound in bounds)
+            terms = [ex.at_index(node.args[0], name, i) for i in range(first, last + 1)]
+            sums[node] = ex.add(*terms) if terms else ex.zeros(node.shape)
+        if not sums:
+            return e
+        e = ex.substitute(e, sums)
 
 
 def _has_diff(e: Expr) -> bool:

@@ -1,1 +1,7 @@
-"""Nothing is shared yet; pytest puts this directory on the path, so tests may import the helpers in it."""
+"""One thread for linear algebra: the matrices of the tests are small, and tests run beside one another."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

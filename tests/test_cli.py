@@ -597,7 +597,7 @@ def test_a_reader_that_leaves_early() -> None:
         (2, ["diff", "x*x"]),
         (2, ["diff"]),
         (2, ["nonsense"]),
-        (3, ["diff", "A*X*B", "--wrt", "X"]),
+        (3, ["diff", "tr(X^k)", "--wrt", "k"]),
         (4, ["diff", "tr(X^1000)"]),
     ],
 )

@@ -177,11 +177,19 @@ def test_readme_has_every_exit_code() -> None:
 
 
 def test_language_page_has_the_limits() -> None:
-    from matgrad.derive import MAX_SHOWN, MAX_WRITTEN
+    from matgrad.derive import MAX_SHOWN, MAX_SIMPLIFIED, MAX_WRITTEN
     from matgrad.expr import MAX_NUMBER_BITS
     from matgrad.parse import MAX_LENGTH, MAX_NUMBER_DIGITS
     from matgrad.rewrite import _MAX_TERMS, MAX_FACTORS
-    from matgrad.shapes import MAX_POWER, MAX_SIZE
+    from matgrad.shapes import (
+        MAX_KRONECKER,
+        MAX_NESTED_POWERS,
+        MAX_NESTED_STACKS,
+        MAX_POWER,
+        MAX_PRODUCT,
+        MAX_SIZE,
+        MAX_SUM,
+    )
 
     page = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
     section = " ".join(page.partition("## Limits")[2].partition("\n## ")[0].split())
@@ -190,8 +198,15 @@ def test_language_page_has_the_limits() -> None:
     assert f"an exponent of {MAX_POWER}" in section
     assert f"a size {MAX_SIZE:,}" in section
     assert f"at most {MAX_NUMBER_BITS:,} bits" in section
+    assert f"a product has at most {MAX_PRODUCT:,} factors" in section.lower()
     assert f"at most {MAX_FACTORS} factors" in section
-    assert f"an answer {MAX_WRITTEN:,} symbols" in section
+    assert f"a Kronecker product {MAX_KRONECKER}" in section
+    assert f"at most {MAX_SUM:,} terms" in section
+    assert (
+        f"at most {MAX_NESTED_STACKS} deep in each other, and powers {MAX_NESTED_POWERS}" in section
+    )
+    assert f"{MAX_SIMPLIFIED:,} before it is simplified" in section
+    assert f"an answer has {MAX_WRITTEN:,} symbols" in section
     assert f"expressions of up to {MAX_SHOWN:,} symbols" in section
     assert f"at most {_MAX_TERMS} terms" in section
 
@@ -446,7 +461,7 @@ def test_json_answer_fits_the_schema(arguments: list[str]) -> None:
         (["foo*x", "--wrt", "x"], "name", 2),
         (["x*x"], "shape", 2),
         (["x'y"], "usage", 2),
-        (["A*X*B", "--wrt", "X"], "unsupported", 3),
+        (["tr(X^k)", "--wrt", "k"], "unsupported", 3),
         (["tr(X^65)"], "limit", 4),
         (["x'x", "--let", "x: vectr"], "name", 2),
         (["x'x", "--nonsense"], "usage", 2),

@@ -9,6 +9,7 @@ A file `tests/errors/<kind>/<what_is_wrong>.txt` has three parts: a line `$ matg
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import re
@@ -23,8 +24,12 @@ from unittest import mock
 import pytest
 
 from matgrad.cli import main
-from matgrad.errors import Mark, SyntaxProblem
+from matgrad.derive import declarations
+from matgrad.errors import Mark, MatgradError, SyntaxProblem
+from matgrad.functions import FUNCTION_NAMES
+from matgrad.parse import parse
 from matgrad.render.problems import problem_text
+from matgrad.shapes import Declared, declare, read
 
 ERRORS = Path(__file__).resolve().parent / "errors"
 FILES = sorted(ERRORS.glob("*/*.txt"))
@@ -116,7 +121,7 @@ def command_of(path: Path) -> str:
 
 def test_the_corpus_has_every_kind() -> None:
     assert {path.parent.name for path in FILES} == set(CODES)
-    assert len(FILES) >= 60
+    assert len(FILES) >= 200
     commands = [command_of(path) for path in FILES]
     assert len(set(commands)) == len(commands)
 
@@ -144,7 +149,7 @@ def test_screen_is_fit_for_a_reader(path: Path) -> None:
     for word in ("Traceback", "Error:", "[Errno", "matgrad.errors", "None", "internal error", "?n"):
         assert word not in text
     assert all(line == line.rstrip() for line in lines)
-    assert all(line.startswith(("error: ", "  │ ", "  = ")) for line in lines[:-1])
+    assert all(line.startswith(("error: ", "  │", "  = ")) or not line for line in lines[:-1])
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e]", text)
 
 
@@ -152,6 +157,76 @@ def test_screen_is_fit_for_a_reader(path: Path) -> None:
 def test_screen_has_a_repair(path: Path) -> None:
     """The last line says what to write, or what would be accepted."""
     assert path.read_text(encoding="utf-8").split("\n")[-2].startswith("  = ")
+
+
+def offered(path: Path) -> list[tuple[str, str]]:
+    """What a screen says to write, each with the line of its error: what is quoted in the last lines, if it is whole."""
+    found, error = [], ""
+    for line in path.read_text(encoding="utf-8").split("\n")[2:]:
+        if line.startswith("error: "):
+            error = line
+        elif line.startswith("  = "):
+            for text in re.findall("`([^`]+)`", line):
+                part = text.startswith(("^", "_", "\\right", "\\end", "matgrad ", "MATGRAD"))
+                if re.search(r"\w", text) and not part and not re.search(r"\.\.\.|…", text):
+                    found.append((error, text))
+    return found
+
+
+def lets_of(text: str) -> list[str]:
+    """The declarations of an option that is ready to paste."""
+    words = shlex.split(text)
+    return [b for a, b in itertools.pairwise(words) if a == "--let"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_what_is_offered_can_be_pasted(path: Path) -> None:
+    """An expression that a screen says to write is one, and a declaration that it offers changes the screen."""
+    arguments, sent = split(command_of(path))
+    declared = {d.name for d in map(declare_or_none, lets_of(shlex.join(arguments))) if d}
+    for error, text in offered(path):
+        if text.startswith("--let "):
+            added = [w for let in lets_of(text) for w in ("--let", let)]
+            assert all(declare(let) for let in lets_of(text))
+            if "declaration" not in error:
+                assert error not in run(*arguments, *added, stdin=sent).err.split("\n"), text
+        elif not text.startswith("-") and text not in FUNCTION_NAMES:
+            parse(text, "expression", declared, declared)
+
+
+PRODUCTS = [path for path in FILES if "_product" in path.stem or "_times_" in path.stem]
+
+
+@pytest.mark.parametrize("path", PRODUCTS, ids=[path.stem for path in PRODUCTS])
+def test_the_repair_of_a_product_mends_it(path: Path) -> None:
+    """What is offered for two factors, put in their place, has not the same error."""
+    arguments, sent = split(command_of(path))
+    text = sent.decode().strip() if arguments[1] == "-" else arguments[1]
+    declared = declarations(lets_of(shlex.join(arguments)))
+    problem = problem_of(text, declared)
+    if problem is None:
+        pytest.skip("the text itself is right")
+    start, end = min(m.start for m in problem.marks), max(m.end for m in problem.marks)
+    for repair in re.findall("(?:did you mean|write|or|,) `([^`]+)`(?! instead)", problem.help):
+        again = problem_of(text[:start] + repair + text[end:], declared)
+        assert again is None or again.message != problem.message, repair
+
+
+def problem_of(text: str, declared: dict[str, Declared]) -> MatgradError | None:
+    """What is wrong with an expression."""
+    try:
+        read(text, declared)
+    except MatgradError as problem:
+        return problem
+    return None
+
+
+def declare_or_none(text: str) -> Declared | None:
+    """A declaration, if it is one."""
+    try:
+        return declare(text)
+    except MatgradError:
+        return None
 
 
 JSON_FILES = [
@@ -166,11 +241,13 @@ def test_json_says_the_same(path: Path) -> None:
     """With --to json there is one object on standard output; the screen and the code stay."""
     arguments, _ = split(command_of(path))
     result = run(*arguments, "--to", "json")
-    _, second, *lines = path.read_text(encoding="utf-8").split("\n")
+    text = path.read_text(encoding="utf-8")
+    _, second, *lines = text.split("\n")
     assert f"exit {result.code}" == second
     assert result.err == "\n".join(lines)
     body = json.loads(result.out)
-    assert body.keys() == {"matgrad", "error"}
+    assert body.keys() - {"others"} == {"matgrad", "error"}
+    assert len(body.get("others", [])) == text.count("\nerror: ") - 1
     assert body["error"].keys() == {"code", "message", "span", "help"}
     assert body["error"]["code"] == path.parent.name
     assert lines[0].startswith(f"error: {body['error']['message']}")
@@ -186,7 +263,7 @@ REAL = [
     "shape/a_times_x",
     "name/unknown_function",
     "syntax/missing_bracket",
-    "unsupported/matrix_by_matrix",
+    "unsupported/by_an_integer",
     "limit/long_number",
     "usage/stdin_is_not_utf8",
 ]

@@ -112,9 +112,9 @@ WRONG = [
     (NameProblem, "u'(x)", "a function to vectors or matrices has a Jacobian, `∂u(x)`", "write `∂u(x)`, or `u(x)'` for the transpose"),
     (NameProblem, "∇h(t)", "a scalar function of a scalar has a derivative, `h'(t)`", "write `h'(t)`"),
     (NameProblem, "∂f(x)", "`∂` stands before an unknown function of a whole vector or matrix only", "the derivative of a function of one number is `f'(x)`"),
-    (SyntaxProblem, "∇k(x)", "`∇` stands before a declared function and its argument only", "as in `∇g(X)` with"),
-    (SyntaxProblem, "∇(x'x)", "`∇` stands before a declared function and its argument only", "as in `∇g(X)` with"),
-    (SyntaxProblem, "2 ∂", "`∂` stands before a declared function and its argument only", "as in `∇g(X)` with"),
+    (SyntaxProblem, "∇k(x)", "`∇` stands before a declared function and its argument only", "for the derivative of an expression"),
+    (SyntaxProblem, "∇(x'x)", "`∇` stands before a declared function and its argument only", "for the derivative of an expression"),
+    (SyntaxProblem, "2 ∂", "`∂` stands before a declared function and its argument only", "for the derivative of an expression"),
     (ShapeProblem, "∇g(X)", "`g` is a function of a vector(n)", "`X` is a matrix(m, n)"),
 ]  # fmt: skip
 

@@ -16,6 +16,7 @@ from matgrad.errors import CheckFailed
 from matgrad.expr import Expr
 from matgrad.rewrite import PROCEDURES
 from matgrad.shapes import read
+from matgrad.trace_form import derivative_shape
 from matgrad.verify import check_derivative, check_lines
 
 
@@ -191,8 +192,11 @@ def typed(text: str, let: list[str]) -> Expr:
 
 def judged(y: str, claim: str, wrt: str, let: list[str]) -> bool:
     known = read(y, declarations(let))
-    check = check_derivative(known.expr, typed(claim, let), known.variables[wrt])
-    assert check.points == 5
+    claimed = typed(claim, let)
+    check = check_derivative(known.expr, claimed, known.variables[wrt])
+    # A claim of another shape is refused before any point is tried.
+    right = derivative_shape(known.expr, known.variables[wrt])
+    assert check.points == (5 if claimed.shape == right else 0)
     return check.ok
 
 

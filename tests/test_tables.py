@@ -20,7 +20,7 @@ from matgrad.errors import Unsupported
 from matgrad.expr import Expr, Shape
 from matgrad.functions import BY_NAME, Function
 from matgrad.functions import TABLE as FUNCTIONS
-from matgrad.parse import parse
+from matgrad.parse import parse, walk
 from matgrad.render.rulebook import book_text, entry_text
 from matgrad.rewrite import PROCEDURES, function_differential, instance
 from matgrad.rulebook import entries, find
@@ -40,8 +40,8 @@ from matgrad.shapes import (
 from matgrad.verify import sample, unknown_functions
 
 BOOK = entries()
-DIFFERENT: dict[str, Dim] = {"m": 3, "n": 4, "p": 2, "q": 5}
-ALL_ONE: dict[str, Dim] = dict.fromkeys("mnpq", 1)
+DIFFERENT: dict[str, Dim] = {"m": 3, "n": 4, "p": 2, "q": 5, "r": 6, "s": 7}
+ALL_ONE: dict[str, Dim] = dict.fromkeys("mnpqrs", 1)
 SIZES = pytest.mark.parametrize("sizes", [DIFFERENT, ALL_ONE], ids=["different", "one"])
 ARRAYS = ("vector(n)", "row(n)", "matrix(m, n)", "scalar")
 # The exponents of matrix powers are whole numbers, not names: a pair for each test of such a row.
@@ -81,6 +81,15 @@ def scope(where: str, sizes: dict[str, Dim], named_index: bool = False) -> Scope
 def both(text: str, start: str, within: Scope) -> tuple[Expr, Expr]:
     """The sides of a rule or an equation."""
     parsed = parse(text, start, {*within.values, *within.functions, *within.indices, *within.maps})
+    sums = [n for n in parsed.nodes if n.kind == "call" and n.args[0].kind == "binding"]
+    ranges = {id(n.args[0]): tuple(int(a.value) for a in n.args[0].args) for n in sums}
+    bound = {
+        id(name): n.args[0]
+        for n in sums
+        for name in walk(n.args[1])
+        if name.kind == "name" and name.value == n.args[0].value
+    }
+    within = within._replace(ranges=ranges, bound=bound)
     built = build_nodes(parsed, parsed.nodes, within)
     left, right = parsed.root.args
     return built[id(left)], built[id(right)]
@@ -92,7 +101,7 @@ def with_whole_numbers(left: Expr, right: Expr) -> list[tuple[Expr, Expr]]:
     names = ex.variables(*(e.args[WHOLE_PLACES[e.op]] for e in places))
     if not names:
         return [(left, right)]
-    numbers = WHOLE if len(names) == 2 else ((1,), (2,), (3,))
+    numbers = WHOLE if len(names) == 2 else ((2,), (3,), (4,))
     chosen = [dict(zip(names, map(ex.num, n), strict=True)) for n in numbers]
     return [(ex.substitute(left, c), ex.substitute(right, c)) for c in chosen]
 
@@ -139,6 +148,27 @@ def constants(where: str) -> frozenset[str]:
     return frozenset(re.findall(r"(\w+): constant", where))
 
 
+def unrolled(e: Expr) -> Expr:
+    """The sums over an index with a d(...) inside, written out: each d(...) is then one change."""
+
+    def change(node: Expr) -> Expr:
+        if node.kind != ex.SUM or all(n.kind != ex.DIFF for n in ex.postorder(node)):
+            return node
+        name, first, last = node.data
+        index = ex.index_value(name)
+        return ex.add(
+            *(ex.substitute(node.args[0], {index: ex.num(i)}) for i in range(first, last + 1))
+        )
+
+    return ex.transform(e, change)
+
+
+def a_change(v: Expr, value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random change of a value; of an orthogonal matrix one in its tangent space, where Q'dQ is skew."""
+    free = rng.normal(size=np.shape(value))
+    return value @ (free - free.T) if "orthogonal" in v.data[1] else free
+
+
 def agree(
     left: Expr, right: Expr, domain: str = "any", constant: frozenset[str] = frozenset()
 ) -> bool:
@@ -148,6 +178,7 @@ def agree(
     """
     if left.shape != right.shape:
         return False
+    left, right = unrolled(left), unrolled(right)
     nodes = ex.postorder(left, right)
     found = [e for e in nodes if e.kind == ex.DIFF]
     inputs = ex.variables(left, right)
@@ -157,7 +188,7 @@ def agree(
     for way in range(3):
         sizes = {"#i": way % 2 + 1, "#j": way % 2 + 1}
         values = [a_value(v, domain, way, rng) for v in inputs]
-        change = {v: rng.normal(size=np.shape(x)) for v, x in zip(inputs, values, strict=True)}
+        change = {v: a_change(v, x, rng) for v, x in zip(inputs, values, strict=True)}
         change = {v: e for v, e in change.items() if v in moving}
         inside = compiled([d.args[0] for d in found], inputs)
         outside = compiled([left, right], [*inputs, *found])
@@ -261,8 +292,9 @@ def test_proof_line_holds(name: str, number: int, sizes: dict[str, Dim]) -> None
 
 # --- procedures: identities for any number of operands ------------------------------------------------------------------
 
+READ_OFF = ("read-off", "read-off-symmetric", "read-off-skew")
 # What moves in the left side, where it is neither what stands in d(...) nor everything.
-MOVING = {"commute": {"a"}}
+MOVING = {"commute": {"a"}, "index-sum-factor": {"X"}} | {rule: {"X"} for rule in READ_OFF}
 
 
 def depends_on(moving: set[str]) -> Callable[[Expr], bool]:
@@ -291,8 +323,10 @@ def test_procedure_does_what_the_statement_says(rule: str, sizes: dict[str, Dim]
     within = scope(record.where, sizes)
     left, right = both(record.statement, "rule", within)
     found = PROCEDURES[rule](left, moving_in(rule, left, right))
-    if rule == "read-off":  # gives D of sum(D .* X)
-        found = ex.call("sum", (ex.hadamard(found, within.values["X"]),), ex.SCALAR_SHAPE)
+    if rule in READ_OFF:  # gives D of sum(D .* X)
+        moving = within.values["X"]
+        entries_of = moving if rule == "read-off" else ex.call("tril", (moving,), moving.shape)
+        found = ex.call("sum", (ex.hadamard(found, entries_of),), ex.SCALAR_SHAPE)
     assert found is not left
     constant = constants(record.where)
     assert agree(found, right, constant=constant)

@@ -8,6 +8,7 @@ from matgrad.errors import Mark, MatgradError
 
 TAB = 4
 WIDEST = 120  # longer lines are cut around the marks
+MOST_LINES = 8  # between lines that are marked; of more, only those that are
 
 
 def clean(text: str) -> str:
@@ -35,14 +36,24 @@ def _one(problem: MatgradError, unicode: bool) -> str:
     out = [f"error: {clean(problem.message)}"]
     bar = "│" if unicode else "|"
     if problem.marks and problem.text:
-        for number, (start, line) in enumerate(_lines(problem.text)):
-            marks = [
+        lines = _lines(problem.text)
+        marks = [
+            [
                 Mark(max(m.start - start, 0), min(m.end - start, len(line) + 1), m.label)
                 for m in sorted(problem.marks)
                 if start <= m.start <= start + len(line)
             ]
-            if marks or (number == 0 and len(problem.text) < WIDEST):
-                out.extend(f"  {bar} {row}".rstrip() for row in _underlined(line, marks, unicode))
+            for start, line in lines
+        ]
+        marked = [number for number, here in enumerate(marks) if here]
+        first = 0 if len(problem.text) < WIDEST else min(marked, default=0)
+        for number in range(first, max(marked, default=0) + 1):
+            between = max(marked) - first > MOST_LINES and not marks[number]
+            if between and marks[number - 1]:
+                out.append(f"  {bar} {'⋮' if unicode else '...'}")
+            if not between:
+                rows = _underlined(lines[number][1], marks[number], unicode)
+                out.extend(f"  {bar} {row}".rstrip() for row in rows)
     if problem.help:
         out.append(f"  = {clean(problem.help)}")
     return "\n".join(out)

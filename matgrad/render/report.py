@@ -21,6 +21,7 @@ from matgrad.render.text import (
 from matgrad.rewrite import derived, step_reason
 from matgrad.rules import TABLE as RULES
 from matgrad.steps import DERIVATIVE, Check, Line, Step
+from matgrad.structure import by_vech
 
 if TYPE_CHECKING:
     from matgrad.derive import Derivation, Part
@@ -77,8 +78,8 @@ def _transposed(text: str, style: str) -> str:
     return text + {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'")
 
 
-def _vec(text: str, style: str) -> str:
-    return f"\\operatorname{{vec}}({text})" if style == "latex" else f"vec({text})"
+def _vec(text: str, style: str, name: str = "vec") -> str:
+    return f"\\operatorname{{{name}}}({text})" if style == "latex" else f"{name}({text})"
 
 
 def subject_label(d: Derivation, style: str) -> str:
@@ -125,7 +126,8 @@ def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str
         )
     x = names[-1]
     if wrt.shape.kind == ex.MATRIX and not d.subject.is_scalar:
-        x = _transposed(_vec(x, style), style)
+        half = by_vech(wrt, d.subject, d.options.structured)
+        x = _transposed(_vec(x, style, "vech" if half else "vec"), style)
     above = subject_label(d, style)
     if order > 1 and d.subject is d.expression:
         above = f"({above})"
@@ -211,22 +213,28 @@ def read_off_text(d: Derivation, style: str, part: Part) -> str:
     size = shape_label(part.mixed.shape, style)
     top = {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'")
     others = " + ..." if len(d.parts) > 1 else ""
+    taken = {v.data[0] for v in d.typed.variables.values()}
+    gradient = next(letter for letter in "DGMHEN" if letter not in taken | {y})
+    jacobian = next(letter for letter in "JMHENG" if letter not in taken | {y})
     if d.subject.is_scalar:
         if part.wrt.is_scalar:
-            return f"{dy} = D d{x}{others} gives D"
-        form = {ex.MATRIX: f"tr(D{top} d{x})", ex.ROW: f"d{x} D{top}"}.get(
-            part.wrt.shape.kind, f"D{top} d{x}"
+            return f"{dy} = {gradient} d{x}{others} gives {gradient}"
+        form = {ex.MATRIX: f"tr({gradient}{top} d{x})", ex.ROW: f"d{x} {gradient}{top}"}.get(
+            part.wrt.shape.kind, f"{gradient}{top} d{x}"
         )
-        return f"{dy} = {form}{others} gives D, {size}"
+        return f"{dy} = {form}{others} gives {gradient}, {size}"
     if part.wrt.is_scalar:
-        return f"{dy} = D d{x}{others} gives D, {size} (mixed layout: as {y})"
+        return f"{dy} = {gradient} d{x}{others} gives {gradient}, {size} (mixed layout: as {y})"
+    if by_vech(part.wrt, d.subject, d.options.structured):
+        form = f"vech(d{x})"
+        return f"{dy} = {jacobian} {form}{others} gives the Jacobian {jacobian}, {size} (vech stacks the lower triangle by columns)"
     if part.wrt.shape.kind == ex.MATRIX or d.subject is not d.expression:
         form = f"vec(d{x})" if part.wrt.shape.kind == ex.MATRIX else f"d{x}"
         form = f"(d{x}){top}" if part.wrt.shape.kind == ex.ROW else form
         words = "" if "vec(" not in form + y else "; vec stacks columns"
-        return f"{dy} = J {form}{others} gives the Jacobian J, {size} (mixed layout{words})"
+        return f"{dy} = {jacobian} {form}{others} gives the Jacobian {jacobian}, {size} (mixed layout{words})"
     return (
-        f"{dy} = J d{x}{others} gives the Jacobian J, {size}"
+        f"{dy} = {jacobian} d{x}{others} gives the Jacobian {jacobian}, {size}"
         f" (mixed layout: rows as {y}, columns as {x})"
     )
 
@@ -259,7 +267,7 @@ def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None)
     if steps != "none":
         out.append(Row("", "", ""))
     if steps != "none" and d.is_long:
-        out.append(Row("", "", "the steps of so long an expression are not shown"))
+        out.append(Row("", "", "the steps of so long a derivation are not shown"))
     elif steps != "none" and not first:
         out.append(Row(differential, render(d.start, style), "definition"))
     for i, line in enumerate(first):
@@ -294,7 +302,14 @@ def _part_rows(
         label = ""
     for i, line in enumerate(last):
         tick = ticks[i] if i < len(ticks) else ""
-        read_off = any(s.rule == "read-off" for s in line.steps)
+        read_off = any(
+            s.rule == "read-off"
+            or (
+                s.rule.startswith("read-off-")
+                and by_vech(part.wrt, d.subject, d.options.structured)
+            )
+            for s in line.steps
+        )
         reason = read_off_text(d, style, part) if read_off else _reason(line, d, style, steps)
         out.append(Row(label if i == 0 else "", _line_text(line, style, i > 0), reason, tick))
     if not last and d.direction is None and steps != "none" and ex.is_zero(part.mixed):

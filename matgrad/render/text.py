@@ -256,7 +256,12 @@ def _fraction(
                 )
         else:
             above.append(_at(s, POSTFIX, pieces, style))
-    above.extend(_at(c, POSTFIX, pieces, style) for c in chain)
+    # `2 a .* b` is 2 (a .* b): a single elementwise product needs no brackets behind scalars.
+    alone = len(chain) == 1 and chain[0].op in ("hadamard", "epow") and not below
+    if alone and above and _only_divides(chain[0]) and pieces[chain[0]][0].startswith("1"):
+        above.append(pieces[chain[0]][0][2:])  # `2 ./ x` for 2 (1 ./ x)
+    else:
+        above.extend(_at(c, PRODUCT if alone else POSTFIX, pieces, style) for c in chain)
     above.extend(behind)
     if scalars and above and not below and not chain and not behind:
         above[-1] = _at(scalars[-1], PREFIX, pieces, style)
@@ -272,6 +277,12 @@ def _fraction(
     if coefficient < 0:
         return f"-{top}", NEGATIVE
     return top, PRODUCT
+
+
+def _only_divides(e: Expr) -> bool:
+    """Whether an elementwise product is 1 ./ x or 1 ./ x ./ y."""
+    factors = e.args if e.op == "hadamard" else (e,)
+    return all(map(ex.is_divisor, factors))
 
 
 def _power_text(
@@ -304,6 +315,8 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         name, order = e.data[1:3]
         inside = pieces[args[0]][0]
         return f"{name_text(name, style)}{chr(39) * order}" + _bracket(inside, style), ATOM
+    if op == "epow" and ex.is_divisor(e):
+        return _hadamard(e, pieces, style)
     if op in ("power", "epow", "matpow"):
         base = _at(args[0], INDEXED, pieces, style)
         return _power_text(base, args[1], pieces, style, "." if op == "epow" else "")
@@ -350,15 +363,15 @@ def _map_text(name: str, marks: str, style: str) -> str:
 def _hadamard(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
     times = {"unicode": " ∘ ", "latex": " \\odot "}.get(style, " .* ")
     divide = {"unicode": " ⊘ ", "latex": " \\oslash "}.get(style, " ./ ")
-    above = [a for a in e.args if not ex.is_divisor(a)]
-    below = [a for a in e.args if ex.is_divisor(a)]
-    sized = [a for a in e.args if _says_size(a) or _is_ones(a)]
+    factors = (e,) if e.op == "epow" else e.args
+    above = [a for a in factors if not ex.is_divisor(a)]
+    below = [a for a in factors if ex.is_divisor(a)]
+    sized = [a for a in factors if _says_size(a) or _is_ones(a)]
     if sized and e.shape.kind == ex.MATRIX:
         pieces = ChainMap({a: ("I", ATOM) for a in e.args if a.op == "eye"}, pieces)
     text = times.join(_at(a, POSTFIX, pieces, style) for a in above)
     if not above:
-        first, *below = below
-        text = _at(first, POSTFIX, pieces, style)
+        text = "1"
     for a in below:
         base, exponent = a.args[0], -a.args[1].data
         if exponent == 1:
