@@ -109,6 +109,8 @@ class Lowering:
             return self._entrywise("sub", b, a.args[0])
         if b.op == "number" and b.data[0] < 0:
             return self._entrywise("sub", a, self.number(-b.data[0]))
+        if b.op == "mul" and b.args[0].op == "number" and b.args[0].data[0] < 0:
+            return self._entrywise("sub", a, self.times(self.negative(b.args[0]), b.args[1]))
         return self._entrywise("add", a, b)
 
     def times(self, a: Value, b: Value) -> Value:

@@ -366,8 +366,40 @@ class PythonTarget(WithFunctions):
         return []
 
 
+_IN_PLACE = frozenset(
+    f"np.{name}({{x}})"
+    for name in [
+        "exp",
+        "log",
+        "sqrt",
+        "sin",
+        "cos",
+        "tanh",
+        "abs",
+        "log1p",
+        "expm1",
+        "sinh",
+        "cosh",
+    ]
+)
+
+
 class NumpyTarget(PythonTarget):
-    """NumPy: a short way through the checks for arrays of float64."""
+    """NumPy: a short way through the checks for arrays of float64, and functions of large arrays in place."""
+
+    def assigned(self, name: str, value: Value, code: Code, writer: Writer) -> list[str]:
+        """The lines that give a value its name; a function of a matrix made for it is written over that."""
+        if value.op == "call" and len(value.shape) == 2 and len(value.args) == 1:
+            (inner,) = value.args
+            template = self.template(value)
+            fresh = inner.op in ("add", "sub", "mul", "div", "neg", "matmul")
+            if fresh and inner not in writer.named and inner.shape == value.shape:
+                if template in _IN_PLACE:
+                    return [
+                        f"{name} = {writer.codes[inner].text}",
+                        f"{template[:-4]}{name}, out={name})",
+                    ]
+        return super().assigned(name, value, code, writer)
 
     def fast_check(
         self,
