@@ -8,6 +8,7 @@ error as they come. Commands are `matgrad ...`, pipes of those, and `echo $?`. t
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -83,7 +84,13 @@ def run(command: str, last_code: int = 0) -> tuple[list[str], int]:
     for name, *arguments in stages:
         if name != "matgrad":
             raise ValueError(f"an example can run only matgrad, not {name}")
-        result = CliRunner(env=environment).invoke(main, arguments, input=sent, prog_name="matgrad")
+        here = Path.cwd()
+        os.chdir(ROOT)  # pages name files as from the root of the repository
+        try:
+            runner = CliRunner(env=environment)
+            result = runner.invoke(main, arguments, input=sent, prog_name="matgrad")
+        finally:
+            os.chdir(here)
         sent = result.stdout
     return result.output.rstrip("\n").split("\n"), result.exit_code
 

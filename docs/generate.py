@@ -16,6 +16,7 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))  # the tables of this checkout, whatever is installed
 
 from matgrad import __version__, diff  # noqa: E402
+from matgrad.diagnose import KINDS  # noqa: E402
 from matgrad.errors import MatgradError, Unsupported  # noqa: E402
 from matgrad.functions import BY_NAME, CONSTANTS, OPERATOR_NAMES, TABLE, Constant, Function  # noqa: E402
 from matgrad.render.text import render  # noqa: E402
@@ -320,16 +321,93 @@ def json_schema() -> str:
         **listed({"$ref": "#/$defs/problem"}),
         "minItems": 1,
     }
+    nothing = {"type": "null"}
+    maybe_text = {"oneOf": [text, nothing]}
+    verdict = record(
+        {
+            "matgrad": version,
+            "verdict": {"enum": ["right", "wrong"]},
+            "expression": text,
+            "wrt": text,
+            "order": {"type": "integer", "minimum": 1},
+            "layout": {"enum": list(LAYOUTS)},
+            "claim": {"type": "string", "description": "the formula, or the name of the code"},
+            "code": {"type": "boolean"},
+            "derivative": record({"text": text, "matgrad": text, "latex": text, "shape": text}),
+            "points": count,
+            "worst_relative_error": {
+                "description": "null where the claim has another shape, or no value",
+                "oneOf": [{"type": "number", "minimum": 0}, nothing],
+            },
+            "normal_forms": {"enum": ["equal", "different", "open"]},
+            "assumptions": listed(text),
+            "message": {"type": "string", "description": "what is wrong, in one line"},
+            "diagnoses": {
+                "description": "the ways in which the claim may have gone wrong, the simplest first",
+                **listed(
+                    record(
+                        {
+                            "kind": {"enum": sorted(KINDS)},
+                            "message": text,
+                            "repaired": maybe_text,
+                        }
+                    )
+                ),
+            },
+            "shape": maybe_text,
+            "failure": maybe_text,
+            "counterexample": {
+                "description": "numbers: a scalar as one, a vector as a list, a matrix as a list of rows;"
+                " derivative and claim are matrices, a column for a vector",
+                "oneOf": [
+                    record(
+                        {
+                            "values": {"type": "object"},
+                            "derivative": {"type": "array"},
+                            "claim": {"oneOf": [{"type": "array"}, nothing]},
+                        }
+                    ),
+                    nothing,
+                ],
+            },
+            "seed": {"type": "integer"},
+            "notes": listed(text),
+        }
+    )
+    checked = record(
+        {
+            "matgrad": version,
+            "statements": listed(
+                record(
+                    {
+                        "file": text,
+                        "line": {"type": "integer", "minimum": 1},
+                        "statement": text,
+                        "status": {"enum": ["ok", "wrong", "error"]},
+                        "message": text,
+                        "seconds": {"type": "number", "minimum": 0},
+                        "verdict": {"oneOf": [{"$ref": "#/$defs/verdict"}, nothing]},
+                        "error": {"oneOf": [{"$ref": "#/$defs/problem"}, nothing]},
+                    }
+                )
+            ),
+            "summary": record({"ok": count, "wrong": count, "error": count}),
+        }
+    )
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:matgrad:json:{__version__}",
         "title": f"What matgrad {__version__} prints with --to json",
-        "description": "Made by `python docs/generate.py`. One object: an answer, or what went"
-        " wrong (the exit code is then not 0).",
-        "oneOf": [{"$ref": "#/$defs/answer"}, {"$ref": "#/$defs/failure"}],
+        "description": "Made by `python docs/generate.py`. One object: an answer, what went"
+        " wrong (the exit code is then not 0), the verdict on a claim, or those on the statements of files.",
+        "oneOf": [
+            {"$ref": f"#/$defs/{name}"} for name in ("answer", "failure", "verdict", "checked")
+        ],
         "$defs": {
             "answer": answer,
             "failure": failure,
+            "verdict": verdict,
+            "checked": checked,
             "problem": problem,
             "variable": variable,
             "step": step,

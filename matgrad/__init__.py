@@ -14,8 +14,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from matgrad.derive import Derivation, diff
     from matgrad.errors import MatgradError
+    from matgrad.verdict import Verdict, check
 
-__all__ = ["Derivation", "MatgradError", "__version__", "diff"]
+__all__ = ["Derivation", "MatgradError", "Verdict", "__version__", "check", "diff"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,6 +25,10 @@ def __getattr__(name: str) -> Any:
         from matgrad import derive
 
         return getattr(derive, name)
+    if name in ("Verdict", "check"):
+        from matgrad import verdict
+
+        return getattr(verdict, name)
     if name == "MatgradError":
         from matgrad.errors import MatgradError
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from matgrad import __version__
-from matgrad.errors import InternalError, LimitProblem, MatgradError, SyntaxProblem, UsageError
+from matgrad.errors import InternalError, MatgradError, SyntaxProblem, UsageError
+from matgrad.timer import Timer
 
 if TYPE_CHECKING:
     from matgrad.derive import Derivation
+    from matgrad.files import Outcome
 
 REPORT = "please report this, with the command and `matgrad --version`"
 
@@ -104,7 +107,7 @@ def use_colour(stream: Any) -> bool:
 
 def fail(problem: MatgradError, as_json: bool = False) -> int:
     """Show an error and return its exit code."""
-    from matgrad.render.problems import problem_text
+    from matgrad.render.problems import error_object, problem_text
 
     if problem.code == 70 and not problem.help:
         problem.help = REPORT
@@ -120,16 +123,6 @@ def fail(problem: MatgradError, as_json: bool = False) -> int:
         text = click.style(head, fg="red", bold=True) + ("\n" + rest if rest else "")
     click.echo(text, err=True, color=use_colour(sys.stderr))
     return problem.code
-
-
-def error_object(problem: MatgradError) -> dict[str, Any]:
-    """One error for JSON."""
-    marks = problem.marks[:1]
-    span = {"start": marks[0].start, "end": marks[0].end} if marks else None
-    from matgrad.render.problems import clean
-
-    message, help = clean(problem.message), clean(problem.help)
-    return {"code": problem.kind, "message": message, "span": span, "help": help}
 
 
 def read_text(text: str) -> str:
@@ -188,33 +181,6 @@ def _checked_lines(name: str, content: str) -> list[str]:
     return found
 
 
-class Timer:
-    """Ends a computation after some seconds with LimitProblem, where the system can."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def __enter__(self) -> None:
-        import signal
-
-        if hasattr(signal, "setitimer") and self.seconds > 0:
-            signal.signal(signal.SIGALRM, self.stop)
-            signal.setitimer(signal.ITIMER_REAL, self.seconds)
-
-    def __exit__(self, *_: object) -> None:
-        import signal
-
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def stop(self, *_: object) -> None:
-        """The signal's handler."""
-        raise LimitProblem(
-            f"no answer within {self.seconds:g} seconds",
-            help="give more time with `--timeout SECONDS`",
-        )
-
-
 def show(text: str, output: str | None) -> None:
     """Write a result to standard output or to a file, with colour where that is wanted."""
     from matgrad.render.text import MARK_END, MARK_START
@@ -255,7 +221,7 @@ def _show_colour(text: str) -> None:
 
     console = Console(force_terminal=True, soft_wrap=True, highlight=False)
     for line in text.split("\n"):
-        shown = Text(style="green" if line.startswith(("✓", "ok:")) else "")
+        shown = Text(style=_line_style(line))
         depth = 0
         for piece in _split_marks(line):
             if piece == MARK_START:
@@ -265,6 +231,15 @@ def _show_colour(text: str) -> None:
             else:
                 shown.append(piece, style="bold cyan" if depth else None)
         console.print(shown)
+
+
+def _line_style(line: str) -> str:
+    """Green for what holds, red for what does not."""
+    if line.startswith(("✓", "ok:")):
+        return "green"
+    if line.startswith(("✗", "x wrong")):
+        return "bold red"
+    return ""
 
 
 def _split_marks(line: str) -> list[str]:
@@ -278,7 +253,8 @@ def _split_marks(line: str) -> list[str]:
 @click.group(
     cls=Cli,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 2 wrong input, 3 no derivative, 4 over a limit, 70 a bug of matgrad.",
+    epilog="Exit codes: 0 done, 1 a claim is wrong (check), 2 wrong input, 3 no derivative, 4 over a limit,"
+    " 70 a bug of matgrad.",
 )
 @click.version_option(__version__, prog_name="matgrad")
 def main() -> None:
@@ -287,6 +263,7 @@ def main() -> None:
     \b
     matgrad diff "tr(X*B*X')" --wrt X
     matgrad diff "ln det(X)" -q
+    matgrad check "x'A x" --wrt x --equals "(A + A') x"
     matgrad rules inverse
     """
 
@@ -314,7 +291,10 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
             "--let-file", metavar="FILE", help="Read declarations from a file, one a line."
         ),
         click.option(
-            "--then", metavar="Y", help="After --wrt X: the mixed second derivative by X and Y."
+            "--then",
+            multiple=True,
+            metavar="Y",
+            help="After --wrt X: the mixed second derivative by X and Y; again: the third.",
         ),
         click.option(
             "--hvp",
@@ -404,7 +384,7 @@ def hessian(**options: Any) -> None:
     matgrad hessian "‖T - U V'‖²" --wrt U
     matgrad hessian "log(1 + exp(a'x))" --wrt x --hvp v
     """
-    second = options["then"] is not None or options["hvp"] is not None
+    second = bool(options["then"]) or options["hvp"] is not None
     _differentiate(**options, order=1 if second else 2)
 
 
@@ -484,6 +464,245 @@ def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, see
 
     width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
     return text_report(d, style, steps, max(width, 40), marks)
+
+
+@main.command(epilog=_DECLARATIONS)
+@click.argument("targets", metavar="EXPR | FILE...", nargs=-1, required=True)
+@click.option("--wrt", metavar="X", help="The variable; optional if there is only one.")
+@click.option("--equals", metavar="CLAIM", help="The derivative that you found: an expression.")
+@click.option(
+    "--code",
+    metavar="MODULE:FUNCTION",
+    help="Your code for it, or FILE.py:FUNCTION. This imports the module, that is: runs it.",
+)
+@click.option(
+    "--arrays",
+    type=click.Choice(["auto", "numpy", "jax", "torch"]),
+    default="auto",
+    help="What --code is called with; auto looks at what its module imports.",
+)
+@click.option("--let", multiple=True, metavar="DECL", help="A declaration; repeatable.")
+@click.option("--let-file", metavar="FILE", help="Read declarations from a file, one a line.")
+@click.option(
+    "--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative."
+)
+@click.option("--then", metavar="Y", help="The mixed second derivative by X and Y.")
+@click.option(
+    "--layout",
+    type=click.Choice(["mixed", "denominator", "numerator"]),
+    default="mixed",
+    help="The layout that the claim is in.",
+)
+@click.option(
+    "--structured",
+    type=click.Choice(["subspace", "cookbook"]),
+    default="subspace",
+    help="By a symmetric matrix: the gradient in that subspace, or by independent entries.",
+)
+@click.option(
+    "--to",
+    type=click.Choice(["text", "ascii", "json", "junit"]),
+    default="text",
+    help="The output format; junit for files only.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="The exit code, and for files what is wrong.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    metavar="N",
+    help="Check files by N processes.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of the random points."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, max=1e6, min_open=True),
+    default=30.0,
+    metavar="SECONDS",
+    help="Give up after this long (on each statement).",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
+def check(targets: tuple[str, ...], **options: Any) -> None:
+    """Whether a derivative is right; if not, how it is wrong. Exit code 0: right, 1: wrong.
+
+    \b
+    matgrad check "x'A x" --wrt x --equals "(A + A') x"
+    matgrad check "x'S x" --wrt x --equals "2 S x" --let "S: symmetric"
+    matgrad check "sum(tanh(W*x + b))" --wrt W --code examples/gradients.py:network
+    matgrad check docs/check.md examples/appendix.matgrad --jobs 2
+
+    FILE is a .matgrad file, one statement a line, or Markdown with fenced blocks marked matgrad:
+
+    \b
+    let S: symmetric(n)              # a declaration
+    diff x'S x wrt x = 2 S x         # a statement
+    hessian x'S x wrt x = 2 S        # the second derivative
+    diff x'A y wrt x then y = A      # the mixed one
+
+    --code imports the module that you name and calls the function with keyword arguments, one array for each variable.
+    """
+    claimed = options["equals"] is not None or options["code"] is not None
+    as_json = options["to"] == "json"
+    try:
+        if claimed:
+            code = _check_claim(targets, **options)
+        else:
+            code = _check_files(targets, **options)
+    except MatgradError as problem:
+        code = fail(problem, as_json)
+    except RecursionError:
+        code = fail(InternalError("recursion limit reached"), as_json)
+    except BrokenPipeError:
+        raise
+    except Exception as problem:
+        if os.environ.get("MATGRAD_DEBUG"):
+            raise
+        words = f"internal error: {type(problem).__name__}: {problem}"
+        code = fail(InternalError(words), as_json)
+    sys.exit(code)
+
+
+def _check_claim(
+    targets: tuple[str, ...],
+    wrt: str | None,
+    let: tuple[str, ...],
+    let_file: str | None,
+    to: str,
+    quiet: bool,
+    jobs: int,
+    timeout: float,
+    output: str | None,
+    **options: Any,
+) -> int:
+    """Check one claim, show the verdict, and return the exit code."""
+    if len(targets) > 1:
+        raise UsageError(
+            "a claim is about one expression",
+            help='put it in quotes: `matgrad check "x\'A x" --wrt x --equals "2 A x"`',
+        )
+    if to == "junit":
+        raise UsageError("`--to junit` is for files", help="`--to json` is for one claim too")
+    if options["code"] is not None:
+        click.echo(f"note: --code imports and runs {options['code'].rpartition(':')[0]}", err=True)
+    from matgrad.verdict import check as judge
+
+    declared = read_declarations(let_file)
+    # What the user's code prints is not a result.
+    with Timer(timeout), contextlib.redirect_stdout(sys.stderr):
+        verdict = judge(read_text(targets[0]), wrt, let=list(let), background=declared, **options)
+    if not quiet:
+        from matgrad.render.verdicts import verdict_json, verdict_text
+
+        unicode = use_unicode(sys.stdout)
+        if to == "json":
+            show(verdict_json(verdict, not unicode), output)
+        else:
+            style = "unicode" if to == "text" and unicode else "ascii"
+            show(verdict_text(verdict, style), output)
+    return 0 if verdict.ok else 1
+
+
+def _check_files(
+    targets: tuple[str, ...],
+    wrt: str | None,
+    let: tuple[str, ...],
+    let_file: str | None,
+    to: str,
+    quiet: bool,
+    jobs: int,
+    output: str | None,
+    seed: int,
+    timeout: float,
+    layout: str,
+    structured: str,
+    **options: Any,
+) -> int:
+    """Check every statement of files, a line each, and return the exit code."""
+    from matgrad.files import Setting, exit_code, read_bytes, read_file, settle_all
+
+    idle = [
+        f"--{n}"
+        for n, v in (("wrt", wrt), ("let", let), ("let-file", let_file), ("then", options["then"]))
+        if v
+    ]
+    idle += ["--order"] if options["order"] > 1 else []
+    if idle:
+        raise UsageError(
+            f"`{idle[0]}` is for one claim, and there is none: `{targets[0]}` is taken for a file",
+            help="add the claim with `--equals CLAIM` or `--code MODULE:FUNCTION`",
+        )
+    items = []
+    for path in targets:
+        if path == "-":
+            if sys.stdin is None:
+                raise UsageError("there is no standard input to read")
+            items += read_bytes(sys.stdin.buffer.read(), "-", markdown=False)
+        else:
+            items += read_file(path)
+    unicode = use_unicode(sys.stdout) and to != "ascii"
+    setting = Setting(layout, structured, seed, timeout, "unicode" if unicode else "ascii")
+    outcomes: list[Outcome] = []
+    lines: list[str] = []
+    live = to in ("text", "ascii") and output is None
+    with _progress(len(items)) as advance:
+        for outcome in settle_all(items, setting, jobs):
+            outcomes.append(outcome)
+            advance()
+            if to in ("text", "ascii"):
+                new = _outcome_lines(outcome, quiet)
+                lines += new
+                if live and new:
+                    show("\n".join(new), None)
+    if to == "json":
+        from matgrad.render.verdicts import outcomes_json
+
+        show(outcomes_json(outcomes, not use_unicode(sys.stdout)), output)
+    elif to == "junit":
+        from matgrad.render.verdicts import outcomes_junit
+
+        show(outcomes_junit(outcomes), output)
+    else:
+        from matgrad.render.verdicts import summary_line
+
+        last = [] if quiet and exit_code(outcomes) == 0 else [summary_line(outcomes)]
+        if not live:
+            show("\n".join([*lines, *last]), output)
+        elif last:
+            show(last[0], None)
+    if not items:
+        click.echo("note: there are no statements in the files", err=True)
+    return exit_code(outcomes)
+
+
+def _outcome_lines(outcome: Outcome, quiet: bool) -> list[str]:
+    from matgrad.render.verdicts import outcome_lines
+
+    if quiet:
+        return outcome_lines(outcome, False) if outcome.status != "ok" else []
+    return outcome_lines(outcome, True)
+
+
+LONG = 20  # statements for which progress is shown
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on standard error, for many statements and where that is a terminal."""
+    if total < LONG or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()
+    ) as bar:
+        task = bar.add_task("checking", total=total)
+        yield lambda: bar.advance(task)
 
 
 @main.command()

@@ -99,6 +99,8 @@ class Derivation:
             _supported(v, self.order, options)
         self.final = self._differential()  # the trace form of dy
         self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
+        if any(s.rule == "matrix-power" for s in self.steps):
+            self.notes.append("the symbolic power is a whole number, 0 or more")
         self.notes += (
             convention_notes(wrt, options.structured, not self.subject.is_scalar)
             + self._nonsmooth_notes()
@@ -441,7 +443,7 @@ def diff(
     check: bool = True,
     seed: int = 0,
     from_definition: bool = False,
-    then: str | None = None,
+    then: str | list[str] | tuple[str, ...] | None = None,
     hvp: str | None = None,
     structured: str = "subspace",
     adjugate: bool = False,
@@ -464,7 +466,14 @@ def diff(
         raise UsageError("the order of a derivative is a whole number, 1 or more")
     if seed < 0:
         raise UsageError("a seed is 0 or more")
-    if then is not None and (order > 1 or hvp is not None):
+    if hvp is not None and order > 2:
+        raise UsageError(
+            "`--hvp` is a second derivative times a direction", help="leave out `--order`"
+        )
+    if hvp is not None:
+        order = 1  # the gradient, whose differential is taken along the direction
+    others = [then] if isinstance(then, str) else list(then or ())
+    if others and (order > 1 or hvp is not None):
         raise UsageError(
             "`--then` is a second derivative already", help="leave out `--order` and `--hvp`"
         )
@@ -474,14 +483,13 @@ def diff(
     typed = typed._replace(notes=(*typed.notes, *unused))
     names = [wrt] if isinstance(wrt, str) or wrt is None else list(wrt)
     variables = tuple(dict.fromkeys(find_variable(typed, name) for name in names))
-    if len(variables) > 1 and (order > 1 or then is not None or hvp is not None):
+    if len(variables) > 1 and (order > 1 or others or hvp is not None):
         raise UsageError(
             "second derivatives are taken by one variable",
             help="mixed ones by `--wrt x --then y`",
         )
     ways = [variables] * order
-    if then is not None:
-        ways.append((find_variable(typed, then),))
+    ways += [(find_variable(typed, name),) for name in others]
     direction = _direction(typed, variables[0], hvp) if hvp is not None else None
     derivation: Derivation | None = None
     for number, way in enumerate(ways):

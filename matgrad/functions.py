@@ -435,7 +435,7 @@ _ELEMENTWISE = (
             "d(sqrt(x)) = (1./(2*sqrt(x))).*d(x) | divide by 2 √x",
         ),
         "The square root of each entry.",
-        _SMOOTH,
+        "not differentiable where an entry is 0; the formula has no value there",
     ),
     elementwise(
         "sin",
@@ -990,7 +990,7 @@ _VECTOR_FUNCTIONS = (
         "x: vector(n) -> scalar",
         "prod(x)*(1./x)'*d(x)",
         domain="nonzero",
-        assumes="nonzero",
+        assumes="free of zeros",
         nonsmooth=_SMOOTH,
         latex="",
         numpy="np.prod({x})",
@@ -1250,7 +1250,7 @@ def _directed(way: _Way) -> tuple[Function, ...]:
             line,
             f"prod(X, {k}).*{total}(d(X)./X)",
             domain="nonzero",
-            assumes="nonzero",
+            assumes="free of zeros",
             nonsmooth=_SMOOTH,
             latex="",
             numpy=f"np.prod({{X}}, axis={axis})",
@@ -1857,8 +1857,8 @@ for _function in TABLE.values():
 
 # Names for an operator: `dot(x, y)` is `x·y`. The values are kinds of syntax nodes.
 OPERATOR_NAMES = {
-    "dot": "dot",
-    "inner": "dot",
+    "dot": "inner",
+    "inner": "inner",
     "solve": "solve",
     "kron": "kronecker",
     "outer": "outer",

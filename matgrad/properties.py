@@ -214,7 +214,8 @@ _IMPLIED = (
     ("spd", ("symmetric", "psd", "invertible")),
     ("diagonal", ("symmetric", "lower", "upper")),
     ("orthogonal", ("invertible",)),
-    ("positive", ("nonzero",)),
+    ("positive", ("nonzero", "free of zeros")),
+    ("nonzero", ("free of zeros",)),  # of the entries, as all of these
 )
 # What is asked of a rank follows from either of these.
 _RANKS = {

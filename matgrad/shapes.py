@@ -1726,6 +1726,11 @@ class Inference:
             return t if s.kind == SCALAR else s
         return self.product(a, b, s, t)
 
+    def inner(self, node: Syntax) -> Shape:
+        """`dot(x, y)`: of two matrices tr(A'B), never the product of matrices."""
+        matrices = MATRIX in [self.shape(a).kind for a in node.args]
+        return self.frobenius(node) if matrices else self.dot(node)
+
     def outer(self, node: Syntax) -> Shape:
         a, b = node.args
         s, t = self.shape(a), self.shape(b)
@@ -2349,8 +2354,9 @@ def _build_call(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
     operator = OPERATOR_NAMES.get(name)
     if operator == "solve":
         return ex.mul(ex.inverse(args[0]), args[1])
-    if operator == "dot":
-        return dot_product(*args)
+    if operator == "inner":
+        matrices = args[0].shape.kind == MATRIX
+        return frobenius_product(*args) if matrices else dot_product(*args)
     if operator == "kronecker":
         return ex.kron(*args)
     if operator == "outer":
@@ -2414,8 +2420,17 @@ _POOL = ("n", "m", "p", "k", "r", "s", "l", "u", "v", "w")
 def read(text: str, declared: Mapping[str, Declared] | None = None) -> Typed:
     """Parse an expression and find its shapes. Raises MatgradError with the characters at fault."""
     declared = declared or {}
+    return interpret(parse_with(text, declared), declared)
+
+
+def parse_with(text: str, declared: Mapping[str, Declared]) -> Parsed:
+    """The syntax tree of an expression whose names are (partly) declared."""
     functions = {d.name for d in declared.values() if d.role != "variable"}
-    parsed = parse(text, "expression", set(declared), functions)
+    return parse(text, "expression", set(declared), functions)
+
+
+def interpret(parsed: Parsed, declared: Mapping[str, Declared]) -> Typed:
+    """The typed expression of a syntax tree. Raises MatgradError with the characters at fault."""
     definitions = infer_definitions(declared)
     inference = _find_kinds(parsed, declared, parameters(definitions))
     return _finish(parsed, inference, declared, definitions)

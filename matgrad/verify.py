@@ -395,7 +395,9 @@ _CONDITIONS = {
     "norminf": "sizes apart",
 }
 _SIGNED = frozenset(["eigvecmax", "eigvecmin", "lsv", "rsv"])
-_NOT_ZERO = frozenset(["invertible", "nonzero", "of full rank", "largest singular value apart"])
+_NOT_ZERO = frozenset(
+    ["invertible", "nonzero", "free of zeros", "of full rank", "largest singular value apart"]
+)
 
 
 MARGIN = 0.05  # how far from a kink differences are taken

@@ -167,7 +167,14 @@ def test_derivations_do_not_share_state() -> None:
 
 
 def test_what_the_package_offers() -> None:
-    assert set(matgrad.__all__) == {"Derivation", "MatgradError", "__version__", "diff"}
+    assert set(matgrad.__all__) == {
+        "Derivation",
+        "MatgradError",
+        "Verdict",
+        "__version__",
+        "check",
+        "diff",
+    }
     for name in matgrad.__all__:
         assert getattr(matgrad, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'differentiate'"):

@@ -166,7 +166,7 @@ def test_readme_has_every_option_of_diff() -> None:
 def test_readme_has_every_exit_code() -> None:
     from matgrad.errors import MatgradError
 
-    codes = {0}
+    codes = {0, 1}
     todo = [MatgradError]
     while todo:
         cls = todo.pop()

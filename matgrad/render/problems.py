@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from matgrad.errors import Mark, MatgradError
 
@@ -125,3 +126,11 @@ def _underlined(line: str, marks: list[Mark], unicode: bool) -> list[str]:
         rows.append(row)
         labels = later
     return rows
+
+
+def error_object(problem: MatgradError) -> dict[str, Any]:
+    """One error for JSON."""
+    marks = problem.marks[:1]
+    span = {"start": marks[0].start, "end": marks[0].end} if marks else None
+    message, help = clean(problem.message), clean(problem.help)
+    return {"code": problem.kind, "message": message, "span": span, "help": help}

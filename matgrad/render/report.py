@@ -474,6 +474,11 @@ def value_text(check: Check) -> str:
     )
 
 
+def value_text_of(error: float) -> str:
+    """A relative error of any size: `1.5`, `0.0003`, `2e-09`."""
+    return f"{error:.2g}"
+
+
 # --- LaTeX ----------------------------------------------------------------------------------------------------------------
 
 
@@ -534,9 +539,9 @@ def json_object(d: Derivation) -> dict[str, Any]:
         "order": d.order,
         "layout": d.layout,
         "variables": variables,
-        "derivative": _json_derivative(d.parts[0]),
+        "derivative": json_derivative(d.parts[0]),
         **(
-            {"derivatives": [{"wrt": p.wrt.data[0], **_json_derivative(p)} for p in d.parts]}
+            {"derivatives": [{"wrt": p.wrt.data[0], **json_derivative(p)} for p in d.parts]}
             if len(d.parts) > 1
             else {}
         ),
@@ -563,7 +568,8 @@ def json_object(d: Derivation) -> dict[str, Any]:
     }
 
 
-def _json_derivative(part: Part) -> dict[str, str]:
+def json_derivative(part: Part) -> dict[str, str]:
+    """One derivative for JSON."""
     return {
         "text": render(part.derivative, "unicode"),
         "matgrad": render(part.derivative),
