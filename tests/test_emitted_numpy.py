@@ -81,7 +81,7 @@ def test_every_worked_example_in_torch(statement: Statement) -> None:
 
 
 # JAX takes half a second to start each: one in five here.
-@pytest.mark.parametrize("statement", ALL[::5], ids=[s.name for s in ALL[::5]])
+@pytest.mark.parametrize("statement", ALL[::5], ids=[f"{s.path}:{s.line}" for s in ALL[::5]])
 def test_every_fifth_worked_example_in_jax(statement: Statement) -> None:
     to, back = jax_arrays()
     d = derivation(statement)
