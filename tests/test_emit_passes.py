@@ -142,6 +142,25 @@ def test_scalars_go_to_the_smallest_part() -> None:
     assert all(len(v.shape) < 2 for v in operations("s*x*d'") if v.op == "mul")
 
 
+@pytest.mark.parametrize("text", ["s*A*x*x'*A'", "s*X'*diag(exp(X*x))*X", "3*A*B*x*x'*B'*A'"])
+def test_scalars_are_kept_where_half_of_a_product_is_known(text: str) -> None:
+    """The second half is the transpose of the first, and the scalar stood in it."""
+    expected = load(
+        diff(f"tr(({text})*C)", "C", ["s: scalar", "X: matrix(m, n)", "x: vector(n)"]).to("numpy")
+    )
+    rng = np.random.default_rng(0)
+    data = {k: rng.normal(size=(3, 3)) for k in "ABCX"} | {"x": rng.normal(size=3), "s": 2.5}
+    wanted = {k for k in data if k in text + "C"}
+    d = expected["derivative"](**{k: v for k, v in data.items() if k in wanted})
+    A, B, X, x, s = (data[k] for k in "ABXxs")
+    meant = {
+        "s*A": s * A @ np.outer(x, x) @ A.T,
+        "s*X": s * X.T @ np.diag(np.exp(X @ x)) @ X,
+        "3*A": 3 * A @ B @ np.outer(x, x) @ B.T @ A.T,
+    }
+    np.testing.assert_allclose(d, meant[text[:3]].T)
+
+
 def test_symmetric_products_are_mirrored() -> None:
     (product,) = [v for v in operations("X'*diag(exp(X*x))*X") if v.op == "matmul"]
     assert product.args[0] is product.args[1]

@@ -717,16 +717,16 @@ class Lowering:
             else:
                 kind, rows, cols = _shape_between(links[i], links[j])
                 split = plans[i, j].split
-                known = self._known(links[i : j + 1])
-                if known is not None:
-                    link = Link(DENSE, kind, rows, cols, known)
+                at_once = self._known(links[i : j + 1])
+                if at_once is None:
+                    at_once = self.mirrored(links, i, j)
+                if at_once is None:
+                    left, right = build(i, split), build(split + 1, j)
+                    link = self.pair(left, right, (kind, rows, cols))
                 else:
-                    mirrored = self.mirrored(links, i, j)
-                    if mirrored is not None:
-                        link = Link(DENSE, kind, rows, cols, mirrored)
-                    else:
-                        left, right = build(i, split), build(split + 1, j)
-                        link = self.pair(left, right, (kind, rows, cols))
+                    if place in _inside(i, j, plans):  # what was to be scaled is not made
+                        at_once = self.times(scale, at_once)
+                    link = Link(DENSE, kind, rows, cols, at_once)
                 if (
                     link.how == DENSE
                     and link.value is not None
