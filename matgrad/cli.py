@@ -325,7 +325,9 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--to",
-            type=click.Choice(["text", "ascii", "latex", "json", "matgrad", "sympy"]),
+            type=click.Choice(
+                ["text", "ascii", "latex", "json", "matgrad", "sympy", "numpy", "jax", "torch"]
+            ),
             default="text",
             help="The output format.",
         ),
@@ -448,8 +450,8 @@ def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, see
         from matgrad.render.report import derivation_latex
 
         return derivation_latex(d, steps)
-    if to == "sympy":
-        return d.to("sympy")
+    if to in ("sympy", "numpy", "jax", "torch"):
+        return d.to(to).rstrip("\n")
     from matgrad.render.report import text_report
 
     style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"

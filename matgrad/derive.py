@@ -345,9 +345,12 @@ class Derivation:
             return emitter.source(
                 {f"derivative_{emitter.python_name(name)}": e for name, e in parts.items()}
             )
+        if format in CODE:
+            return emitted(self, format)
         if format not in FORMATS:
             raise UsageError(
-                f"there is no format `{format}`", help=f"the formats are {', '.join(FORMATS)}"
+                f"there is no format `{format}`",
+                help=f"the formats are {', '.join([*FORMATS, 'sympy', *CODE])}",
             )
         return FORMATS[format](self)
 
@@ -361,6 +364,32 @@ class Derivation:
 
     def __str__(self) -> str:
         return self.to("matgrad")
+
+
+CODE = ("numpy", "jax", "torch")  # the languages that code is emitted in
+
+
+def emitted(derivation: Derivation, language: str) -> str:
+    """A module of code in one of the languages of CODE."""
+    from matgrad.emit import python
+
+    return python.source(derivation, language, directed(derivation))
+
+
+def directed(d: Derivation) -> Derivation | None:
+    """A second derivative by one variable, times a direction: the derivation that code for `hvp` is made of."""
+    if d.order != 2 or d.direction is not None or d.inner is None or d.inner.wrt is not d.wrt:
+        return None
+    name = next(n for n in ("v", "u", "w", "h", "v_0", "v_1", "v_2") if n not in d.typed.variables)
+    v = direction_like(d.wrt, name)
+    typed = d.typed._replace(variables={**d.typed.variables, name: v})
+    try:
+        product = Derivation(typed, (d.wrt,), d.options, d.inner, v)
+    except Unsupported:
+        return None
+    if d.check is not None:
+        verify(product)
+    return product
 
 
 def _has_product_of_sums(e: Expr) -> bool:
@@ -519,9 +548,13 @@ def _direction(typed: Typed, wrt: Expr, name: str) -> Expr:
             f"`{name}` is a variable of the expression",
             help="a direction has a name of its own, such as `v`",
         )
-    return ex.var(
-        found, wrt.shape, wrt.data[1] & {"symmetric", "skew", "diagonal", "lower", "upper"}
-    )
+    return direction_like(wrt, found)
+
+
+def direction_like(wrt: Expr, name: str) -> Expr:
+    """A variable for a direction in which `wrt` may move."""
+    kept = wrt.data[1] & {"symmetric", "skew", "diagonal", "lower", "upper"}
+    return ex.var(name, wrt.shape, kept)
 
 
 def _texts(let: str | list[str] | tuple[str, ...]) -> list[str]:

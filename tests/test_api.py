@@ -60,7 +60,10 @@ def test_formats() -> None:
     assert json.loads(d.to("json"))["derivative"]["matgrad"] == "(A + A') x"
     with pytest.raises(UsageError, match="there is no format `pdf`") as caught:
         d.to("pdf")
-    assert caught.value.help == "the formats are text, ascii, latex, json, matgrad"
+    assert (
+        caught.value.help
+        == "the formats are text, ascii, latex, json, matgrad, sympy, numpy, jax, torch"
+    )
 
 
 def test_text_has_no_marks() -> None:

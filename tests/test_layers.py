@@ -65,6 +65,8 @@ FOR_TYPES_ONLY = {
     ("render.verdicts", "files"),
     ("render.verdicts", "verdict"),
     ("cli", "derive"),
+    ("emit.module", "derive"),
+    ("emit.python", "derive"),
     ("cli", "files"),
     ("pytest_plugin", "statements"),
 }
@@ -148,7 +150,16 @@ OUTSIDE = {
     "lark": {"parse"},
     "click": {"cli"},
     "rich": {"cli"},
-    "numpy": {"verify", "emit.numpy", "emit.support", "claims", "diagnose", "usercode"},
+    "numpy": {
+        "verify",
+        "emit.numpy",
+        "emit.support",
+        "emit.support_jax",
+        "emit.support_torch",
+        "claims",
+        "diagnose",
+        "usercode",
+    },
     "pytest": {"pytest_plugin"},
     "sympy": {"scalar_calculus"},
 }
@@ -168,7 +179,7 @@ def test_library_is_used_in_its_place_only(library: str) -> None:
 
 HEAVY = {"numpy", "scipy", "sympy", "rich", "lark"}
 # What emitted code calls: only loaded by the function that runs such code.
-RUN_TIME = {"emit.support"}
+RUN_TIME = {"emit.support", "emit.support_jax", "emit.support_torch"}
 
 
 @pytest.mark.parametrize("name", [n for n in FILES if n not in RUN_TIME])

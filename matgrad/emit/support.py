@@ -235,3 +235,104 @@ def elimination(n: int) -> Array:
     """L with vech(X) = L vec(X) for X with n rows and columns."""
     columns, rows = np.triu_indices(n)
     return np.eye(n * n)[columns * n + rows]
+
+
+# --- factorizations -----------------------------------------------------------------------------------------------------
+# Arrays are given to LAPACK transposed: what NumPy stores by rows is then not copied to be stored by columns.
+
+
+def cholesky(A: Array) -> Array:
+    """The Cholesky factor L of a symmetric matrix L L', with zeros above the diagonal."""
+    from scipy.linalg.lapack import dpotrf
+
+    factor, info = dpotrf(A.T, lower=1)
+    if info:
+        raise np.linalg.LinAlgError("a matrix is not positive definite")
+    return factor
+
+
+def cholesky_solve(factor: Array, b: Array) -> Array:
+    """A^-1 b for the matrix of a Cholesky factor."""
+    from scipy.linalg.lapack import dpotrs
+
+    return dpotrs(factor, b, lower=1)[0] if b.size else b.copy()
+
+
+def cholesky_inverse(factor: Array) -> Array:
+    """The inverse of the matrix of a Cholesky factor."""
+    from scipy.linalg.lapack import dpotri
+
+    half = dpotri(factor, lower=1)[0]
+    half += np.tril(half, -1).T
+    return half
+
+
+def lu(A: Array) -> Array:
+    """The LU factorization of A', with its pivots; the last is not 0 for a singular matrix."""
+    from scipy.linalg.lapack import dgetrf
+
+    return dgetrf(A.T)
+
+
+def lu_solve(factor: Array, b: Array, turned: bool = False) -> Array:
+    """A^-1 b for the matrix of an LU factorization, or A^-T b."""
+    from scipy.linalg.lapack import dgetrs
+
+    if factor[2]:
+        raise np.linalg.LinAlgError("a matrix to be inverted is singular")
+    return dgetrs(factor[0], factor[1], b, trans=0 if turned else 1)[0] if b.size else b.copy()
+
+
+def lu_inverse(factor: Array) -> Array:
+    """The inverse of the matrix of an LU factorization."""
+    from scipy.linalg.lapack import dgetri
+
+    if factor[2]:
+        raise np.linalg.LinAlgError("a matrix to be inverted is singular")
+    return dgetri(factor[0], factor[1])[0].T
+
+
+def lu_det(factor: Array) -> Array:
+    """The determinant of the matrix of an LU factorization."""
+    swaps = np.count_nonzero(factor[1] != np.arange(len(factor[1])))
+    return factor[0].diagonal().prod() * (-1.0 if swaps % 2 else 1.0)
+
+
+def lower_solve(L: Array, b: Array, turned: bool = False) -> Array:
+    """L^-1 b for a lower triangular matrix, or L^-T b."""
+    from scipy.linalg.lapack import dtrtrs
+
+    x, info = dtrtrs(L.T, b, lower=0, trans=0 if turned else 1)
+    if info:
+        raise np.linalg.LinAlgError("a matrix to be inverted is singular")
+    return x
+
+
+def upper_solve(U: Array, b: Array, turned: bool = False) -> Array:
+    """U^-1 b for an upper triangular matrix, or U^-T b."""
+    from scipy.linalg.lapack import dtrtrs
+
+    x, info = dtrtrs(U.T, b, lower=1, trans=0 if turned else 1)
+    if info:
+        raise np.linalg.LinAlgError("a matrix to be inverted is singular")
+    return x
+
+
+def lower_inverse(L: Array) -> Array:
+    """The inverse of a lower triangular matrix."""
+    from scipy.linalg.lapack import dtrtri
+
+    inverse, info = dtrtri(L.T, lower=0)
+    if info:
+        raise np.linalg.LinAlgError("a matrix to be inverted is singular")
+    return inverse.T
+
+
+def upper_inverse(U: Array) -> Array:
+    """The inverse of an upper triangular matrix."""
+    from scipy.linalg.lapack import dtrtri
+
+    inverse, info = dtrtri(U.T, lower=1)
+    if info:
+        raise np.linalg.LinAlgError("a matrix to be inverted is singular")
+    return inverse.T

@@ -1,0 +1,314 @@
+"""A derivation as a Python module, for NumPy, JAX or PyTorch."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+from matgrad import __version__
+from matgrad import expr as ex
+from matgrad.dims import Dim, dim_text
+from matgrad.emit.lower import shape_of
+from matgrad.emit.module import (
+    PYTHON,
+    Function,
+    Names,
+    Plan,
+    found_sizes,
+    helpers,
+    lowered,
+    names_for,
+    plan_of,
+)
+from matgrad.emit.targets import TARGETS, PythonTarget
+from matgrad.emit.writer import Code, Writer
+from matgrad.expr import Expr
+
+if TYPE_CHECKING:
+    from matgrad.derive import Derivation
+
+WIDTH = 100
+
+
+def source(d: Derivation, target: str, product: Derivation | None = None) -> str:
+    """The module of a derivation, and of its product with a direction. Raises MatgradError where there is no code."""
+    return _Module(plan_of(d, product), TARGETS[target]).text()
+
+
+class _Module:
+    """The text of one module."""
+
+    def __init__(self, plan: Plan, target: PythonTarget) -> None:
+        self.plan = plan
+        self.target = target
+        self.names: Names = names_for(plan, PYTHON)
+        self.helpers: set[str] = set()
+        arrays = [v for v in plan.variables if shape_of(v)] or list(plan.variables)
+        target.like_name = self.names.inputs[arrays[0].data[0]] if arrays else target.no_like
+        self.found = {
+            name: place for name, place in found_sizes(plan).items() if name in plan.sizes
+        }
+        self.asked = [s for s in (*plan.sizes, *plan.indices) if s not in self.found]
+        self.arguments = [self.names.inputs[v.data[0]] for v in plan.variables]
+        self.arguments += [self.names.sizes[s] for s in self.asked]
+        self.arguments += self.names.callables.values()
+
+    def text(self) -> str:
+        """The whole module."""
+        functions = [self._function(f) for f in self.plan.functions]
+        checks = self._checks()
+        body = "\n\n\n".join([*functions, *checks])
+        copied = helpers(self.target.helpers, self.helpers)
+        if copied.source:
+            body += "\n\n\n" + copied.source
+        imports = list(self.target.imports)
+        if "special." in body:
+            imports.append(self.target.special)
+        if re.search(r"\bjax\.(scipy|nn|lax)\.", body):
+            imports.append("import jax")
+        if "jax.scipy.linalg." in body:
+            imports.append("import jax.scipy.linalg")
+        if re.search(r"(?<!jnp)\bnp\.", body) and self.target.name != "numpy":
+            imports.append("import numpy as np")
+        if re.search(r"\bmath\.", body):
+            imports.append("import math")
+        imports += copied.imports
+        return f"{self._docstring()}\n\n{_sorted_imports(imports)}\n\n{_CONSTANTS.get(self.target.name, '')}\n{body}\n"
+
+    # --- documentation ----------------------------------------------------------------------------------------------
+
+    def _docstring(self) -> str:
+        plan, names = self.plan, self.names
+        lines = [
+            f"y = {plan.text} and its derivative by {', '.join(v.data[0] for v in plan.wrt)}.",
+            "",
+        ]
+        if plan.answer:
+            lines += [*_wrapped(f"derivative: {plan.answer}"), ""]
+        for v in plan.variables:
+            lines.append(f"{names.inputs[v.data[0]]}: {_described(v)}")
+        for s in self.asked:
+            what = "an entry, counted from 1" if s in plan.indices else "a size"
+            lines.append(f"{names.sizes[s]}: {what}")
+        for (name, way), shown in names.callables.items():
+            lines += _wrapped(f"{shown}: {_callable_words(name, way)}")
+        for f in plan.functions:
+            if f.direction:
+                lines.append(
+                    f"{names.inputs[f.direction]} (of hvp): a direction, of the shape of {plan.wrt[0].data[0]}"
+                )
+        if names.renamed:
+            lines += _wrapped(
+                f"Renamed, because Python keeps the name: {', '.join(names.renamed)}."
+            )
+        for assumption in plan.assumptions:
+            lines += _wrapped(f"Assuming that {assumption}.")
+        lines += ["", f"Written by matgrad {__version__}."]
+        text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
+        return f'"""{text}\n"""'
+
+    # --- functions --------------------------------------------------------------------------------------------------
+
+    def _function(self, f: Function) -> str:
+        _, results, formulas = lowered(f)
+        names = self.names
+        own = {names.inputs[f.direction]} if f.direction else set()
+        writer = Writer(self.target, names.inputs, names.sizes, names.callables, names.taken | own)
+        codes = writer.write(results)
+        self.helpers |= writer.helpers
+        codes = [self.target.result(v, c, writer) for v, c in zip(results, codes, strict=True)]
+        body = [*writer.lines, f"return {', '.join(_joined(codes))}"]
+        used = set(re.findall(r"[^\W\d]\w*", "\n".join(body)))
+        given = ", ".join(["*", *self.arguments]) if self.arguments else ""
+        if f.direction:
+            given = f"{names.inputs[f.direction]}, {given}" if given else names.inputs[f.direction]
+        about = [f.about]
+        if f.factors:
+            about[0] = (
+                "The factors of the derivative."
+                if len(results) > 1
+                else "The part of the derivative that is not zero, without repetition."
+            )
+            about += ["", "With C for what is returned, the derivative has the entries", ""]
+            about += ["    " + "\n    + ".join(formulas)]
+        doc = "\n".join(about)
+        head = f"def {f.name}({given}):\n"
+        head = head if len(head) <= WIDTH else f"def {f.name}(\n    {given},\n):\n"
+        lines = ['"""' + doc + ('\n"""' if "\n" in doc else '"""'), *self._checked(used, f), *body]
+        return head + textwrap.indent("\n".join(lines), "    ")
+
+    def _checked(self, used: set[str], f: Function) -> list[str]:
+        """The call that checks the arguments, with what it returns."""
+        arrays = self._arrays()
+        lines = []
+        if arrays or self.found:
+            returned = arrays + [self.names.sizes[s] for s in self.found]
+            kept = [r if r in used else "_" for r in returned]
+            left = ", ".join(kept) + ("," if len(kept) == 1 else "")
+            call = f"_arguments({', '.join(arrays)})"
+            lines.append(f"{left} = {call}" if any(k != "_" for k in kept) else call)
+        if f.direction:
+            v = self.names.inputs[f.direction]
+            wrt = self.names.inputs[self.plan.wrt[0].data[0]]
+            shape = shape_of(self.plan.wrt[0])
+            expected = self._shape(shape)
+            like = f", {wrt}" if self.target.like else ""
+            lines.append(f'{v} = _array("{v}", {v}, {len(shape)}{like})')
+            if shape:
+                # The sizes come from the variable itself.
+                if wrt not in used and lines:
+                    lines[0] = self._with_kept(wrt, arrays, used)
+                lines.append(f'_expect("{v}", {v}.shape, {wrt}.shape, "{self._words(shape)}")')
+            del expected
+        return lines
+
+    def _with_kept(self, name: str, arrays: list[str], used: set[str]) -> str:
+        returned = arrays + [self.names.sizes[s] for s in self.found]
+        kept = [r if r in used or r == name else "_" for r in returned]
+        return f"{', '.join(kept)}{',' if len(kept) == 1 else ''} = _arguments({', '.join(arrays)})"
+
+    def _arrays(self) -> list[str]:
+        return [self.names.inputs[v.data[0]] for v in self.plan.variables]
+
+    # --- the check of the arguments ---------------------------------------------------------------------------------
+
+    def _size(self, dim: Dim) -> str:
+        writer = Writer(self.target, {}, self.names.sizes, {}, set())
+        return writer.size(dim)
+
+    def _shape(self, shape: tuple[Dim, ...]) -> str:
+        writer = Writer(self.target, {}, self.names.sizes, {}, set())
+        return writer.shape(shape)
+
+    def _words(self, shape: tuple[Dim, ...]) -> str:
+        inner = ", ".join(dim_text(d) for d in shape)
+        return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+    def _checks(self) -> list[str]:
+        """The functions that check the arguments."""
+        plan, names = self.plan, self.names
+        arrays = self._arrays()
+        directed = any(f.direction for f in plan.functions)
+        if not arrays:
+            return []
+        seen: dict[str, list[tuple[int, int, str]]] = {}
+        for s, (name, axis, offset) in self.found.items():
+            seen.setdefault(name, []).append((axis, offset, names.sizes[s]))
+        unpack: list[str] = []
+        tests: list[
+            tuple[str, str, str, str]
+        ] = []  # (argument, code of the shape, what it must be, in words)
+        for v in plan.variables:
+            shape = shape_of(v)
+            arg = names.inputs[v.data[0]]
+            if not shape:
+                continue
+            mine = {axis: (offset, size) for axis, offset, size in seen.get(v.data[0], [])}
+            targets = [mine[axis][1] if axis in mine else "_" for axis in range(len(shape))]
+            if mine:
+                left = ", ".join(targets) + ("," if len(targets) == 1 else "")
+                unpack.append(f"{left} = {arg}.shape")
+                unpack += [f"{size} -= {offset}" for offset, size in mine.values() if offset]
+            determined = all(axis in mine for axis in range(len(shape)))
+            if not determined:
+                tests.append((arg, f"{arg}.shape", self._shape(shape), self._words(shape)))
+        asked = {names.sizes[s] for s in self.asked} | {
+            names.inputs[v.data[0]]
+            for v in plan.variables
+            if v.is_scalar and v.data[0] in names.sizes
+        }
+        # What depends on sizes given as arguments is not checked here: they are not known to this function.
+        tests = [t for t in tests if not asked & set(re.findall(r"\w+", t[2]))]
+        sizes = [names.sizes[s] for s in self.found]
+        returned = ", ".join(arrays + sizes) + ("," if len(arrays + sizes) == 1 else "")
+        lines = [f"def _arguments({', '.join(arrays)}):"]
+        told = f", and the size{'s' if len(sizes) > 1 else ''} {', '.join(sizes)}" if sizes else ""
+        lines.append(f'    """The arguments, checked{told}."""')
+        lines += self.target.fast_check(plan, arrays, unpack, tests, returned, names)
+        like = self.target.like
+        first = next((names.inputs[v.data[0]] for v in plan.variables if shape_of(v)), None)
+        for v, arg in zip(plan.variables, arrays, strict=True):
+            extra = (
+                f", {first}"
+                if like and first is not None and arg != first
+                else ", None"
+                if like
+                else ""
+            )
+            if "integer" in v.data[1]:
+                lines.append(f"    {arg} = int({arg})")
+            else:
+                lines.append(f'    {arg} = _array("{arg}", {arg}, {len(shape_of(v))}{extra})')
+        lines += [f"    {line}" for line in unpack]
+        lines += [
+            f'    _expect("{arg}", {found}, {wanted}, "{words}")'
+            for arg, found, wanted, words in tests
+        ]
+        lines.append(f"    return {returned}")
+        parts = ["\n".join(lines), self.target.array_check]
+        if tests or (directed and any(shape_of(w) for w in plan.wrt)):
+            parts.append(_EXPECT)
+        return parts
+
+
+_EXPECT = '''def _expect(name, found, expected, meaning):
+    """Raise ValueError for an array of another shape."""
+    if tuple(found) != tuple(expected):
+        raise ValueError(
+            f"{name} should have the shape {meaning} = {tuple(expected)}, not {tuple(found)}"
+        )'''
+
+_CONSTANTS = {"numpy": "_FLOAT64 = np.dtype(np.float64)\n\n"}
+
+
+def _joined(codes: list[Code]) -> list[str]:
+    return [c.text for c in codes]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 96, subsequent_indent="    ", break_long_words=False) or [text]
+
+
+def _described(v: Expr) -> str:
+    """`spd matrix, (n, n)`."""
+    words = " ".join(sorted(v.data[1])) + " " if v.data[1] else ""
+    shape = shape_of(v)
+    if v.shape.kind == ex.SCALAR:
+        return f"{words}number"
+    inner = ", ".join(dim_text(d) for d in shape)
+    return f"{words}{v.shape.kind}, shape ({inner}{',' if len(shape) == 1 else ''})"
+
+
+def _callable_words(name: str, way: object) -> str:
+    if isinstance(way, int):
+        order = (
+            "" if not way else f"derivative number {way} of " if way > 1 else "the derivative of "
+        )
+        return f"a function of an array, entry by entry: {order}{name}"
+    if not way:
+        return f"a function: {name}"
+    return (
+        f"a function: the derivative {way}{name}; a Jacobian is a matrix with a row for each entry of the value"
+        " and a column for each entry of the argument, both in the order of stacked columns"
+    )
+
+
+def _sorted_imports(imports: list[str]) -> str:
+    """Imports as ruff wants them: the standard library first, each group in order."""
+    merged: dict[str, set[str]] = {}
+    plain: set[str] = set()
+    for line in imports:
+        found = re.fullmatch(r"from (\S+) import (.+)", line)
+        if found:
+            merged.setdefault(found[1], set()).update(n.strip() for n in found[2].split(","))
+        else:
+            plain.add(line)
+
+    def key(line: str) -> tuple[bool, str]:
+        return (line.startswith("from"), line.split()[1])
+
+    lines = plain | {f"from {m} import {', '.join(sorted(n))}" for m, n in merged.items()}
+    standard = sorted((x for x in lines if x.split()[1] in ("math", "warnings")), key=key)
+    others = sorted((x for x in lines if x not in standard), key=key)
+    return "\n\n".join("\n".join(group) for group in (standard, others) if group)
