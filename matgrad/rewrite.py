@@ -757,7 +757,7 @@ def _definition(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 # Operations in which a polynomial stays one.
 _POLYNOMIAL = frozenset(
-    {"transpose", "tr", "sum", "diag", "diagonal", "hadamard", "power", "epow", "matpow"}
+    {"transpose", "tr", "sum", "diag", "diagonal", "hadamard", "power", "epow", "matpow", "vec"}
 )
 _MAX_TERMS = 400
 

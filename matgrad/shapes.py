@@ -2065,6 +2065,16 @@ _IN_DEFINITIONS = frozenset(
 )
 
 
+def _takes_an_array(node: Syntax) -> bool:
+    """Whether a call is of a function of a whole vector or matrix, such as tr, which means something else for a number."""
+    if node.kind not in ("call", "prefix") or str(node.value) not in BY_NAME:
+        return False
+    name, count = str(node.value), len(node.args)
+    if name in ("max", "min") and count == 2:
+        return False
+    return all(signature(f.op).result.kind != ARRAY for f in BY_NAME[name])
+
+
 def infer_definitions(declared: Mapping[str, Declared]) -> dict[str, Inference]:
     """The shapes inside each definition `f(t) = ...`, all of them scalars. Its names are t and its parameters.
 
@@ -2095,6 +2105,7 @@ def infer_definitions(declared: Mapping[str, Declared]) -> dict[str, Inference]:
                 node.kind not in _IN_DEFINITIONS
                 or node.value in (*FILLED, *CONSTANTS, "Σ")
                 or whole
+                or _takes_an_array(node)
             ):
                 raise SyntaxProblem(
                     "a definition is made of numbers, its variable and elementwise functions",
