@@ -447,7 +447,7 @@ def _holds(condition: str, array: Any) -> bool:
         return bool(np.linalg.cond(array) <= 1e6)
     if condition == "eigenvalues apart":
         found = np.linalg.eigvalsh((array + array.T) / 2)
-        return bool(np.all(np.diff(found) > 1e-3 * np.max(np.abs(found), initial=0)))
+        return bool(np.all(np.diff(found) > MARGIN * np.max(np.abs(found), initial=0)))
     if condition in ("of full rank", "largest singular value apart"):
         found = np.linalg.svd(array, compute_uv=False)
         gap = found[-1] if condition == "of full rank" else found[0] - found[1:2].sum()
