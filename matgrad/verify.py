@@ -154,7 +154,7 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
         return np.eye(n)
     if "orthogonal" in properties:
         return np.linalg.qr(value)[0]
-    if "spd" in properties or way == 3:
+    if "spd" in properties or (way == 3 and "skew" not in properties):
         spd = value @ value.T / n + 0.7 * np.eye(n)
         value = np.diag(np.diag(spd)) if "diagonal" in properties else spd
         if "spd" in properties:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
 from matgrad.definitions import Defined, definition_in, unknown_function
+from matgrad.dims import dim_atoms
 from matgrad.expr import Expr
 from matgrad.render.text import (
     MARK_END,
@@ -597,8 +598,33 @@ def json_report(d: Derivation, ascii_only: bool = False) -> str:
 
 
 def answer_text(d: Derivation, style: str = "matgrad") -> str:
-    """The answers alone, one a line."""
-    return "\n".join(render(p.derivative, style) for p in d.parts)
+    """The answers alone, one a line, as the language reads them back without the declarations of this run.
+
+    A size that was only inferred is a number that no one has named yet: n is written `len(x)`, m n `rows(X) cols(X)`.
+    """
+    return "\n".join(render(_with_sizes_named(p.derivative, d), style) for p in d.parts)
+
+
+def _with_sizes_named(e: Expr, d: Derivation) -> Expr:
+    declared = {v.shape for n, v in d.typed.variables.items() if n not in d.typed.assumed}
+    known = {
+        str(a) for shape in declared for dim in (shape.rows, shape.cols) for a in dim_atoms(dim)
+    }
+    names: dict[str, str] = {}
+    for name, v in d.typed.variables.items():
+        words = {ex.VECTOR: ("len", ""), ex.ROW: ("", "len"), ex.MATRIX: ("rows", "cols")}
+        for word, dim in zip(
+            words.get(v.shape.kind, ()), (v.shape.rows, v.shape.cols), strict=False
+        ):
+            if word and isinstance(dim, str) and dim not in known:
+                names.setdefault(dim, f"{word}({name})")
+
+    def change(node: Expr) -> Expr:
+        if node.kind == ex.CONST and node.op == "size" and node.data[1] in names:
+            return ex.var(names[node.data[1]], ex.SCALAR_SHAPE)
+        return node
+
+    return ex.transform(e, change)
 
 
 FORMATS: dict[str, Callable[[Derivation], str]] = {
