@@ -433,6 +433,10 @@ def _blocks(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
                         for k, c in enumerate(grid[0])
                     )
                     term = ex.mul(term, ex.stack(right, len(right)))
+            if e.shape.kind == ex.MATRIX and term.shape.kind == ex.ROW:
+                term = ex.mul(ex.ones(ex.vector_shape(1)), term)  # a matrix with one row
+            elif e.shape.kind == ex.MATRIX and term.shape.kind == ex.VECTOR:
+                term = ex.mul(term, ex.ones(ex.row_shape(1)))
             terms.append(term)
     return ex.add(*terms)
 

@@ -202,6 +202,7 @@ def declare_all(texts: Iterable[str]) -> dict[str, Declared]:
             if name in declared and "integer" not in declared[name].properties:
                 raise NameProblem(
                     f"`{name}` is a size in `{written[d.name].strip()}`",
+                    (Mark(0, len(written[name].rstrip())),),
                     text=written[name],
                     help=f"leave this declaration out, or write `{name}: integer`",
                 )
