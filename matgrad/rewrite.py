@@ -8,6 +8,7 @@ can check that it still is.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -506,7 +507,9 @@ def _index_sum_out(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     summand = inner.args[0]
     taken = ex.index_names(ex.substitute(e, {inner: ex.var("_", inner.shape)}))
     if name in taken:
-        fresh = next(n for n in "ijklpqrs" if n not in taken | ex.index_names(summand))
+        # A name with a digit: single letters are names of sizes elsewhere.
+        used = taken | ex.index_names(summand)
+        fresh = next(f"{name[0]}{n}" for n in itertools.count(1) if f"{name[0]}{n}" not in used)
         summand, name = ex.rename_index(summand, name, fresh), fresh
     return ex.sum_over(name, first, last, ex.substitute(e, {inner: summand}))
 

@@ -47,15 +47,19 @@ class Point(NamedTuple):
 def size_names(*roots: Expr) -> list[str]:
     """The names of dimensions in expressions, in order of appearance."""
     names: dict[str, None] = {}
-    for e in ex.postorder(*roots):
+    nodes = ex.postorder(*roots)
+    indices = {e.data[0] for e in nodes if e.kind == ex.SUM}
+    for e in nodes:
         for dim in (e.shape.rows, e.shape.cols):
             for atom in dim_atoms(dim):
                 names[str(atom)] = None
         for dim in e.data[1:] if e.kind == ex.SUM or e.op == "size" else ():
             for atom in dim_atoms(dim):
-                names[str(atom)] = None
-    indices = {e.data[0] for e in ex.postorder(*roots) if e.kind == ex.SUM}
-    return [name for name in names if name not in indices]
+                if (
+                    str(atom) not in indices
+                ):  # the bound of an inner sum may be the index of an outer one
+                    names[str(atom)] = None
+    return list(names)
 
 
 def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
