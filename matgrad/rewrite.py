@@ -8,7 +8,6 @@ can check that it still is.
 from __future__ import annotations
 
 import functools
-import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -507,9 +506,8 @@ def _index_sum_out(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     summand = inner.args[0]
     taken = ex.index_names(ex.substitute(e, {inner: ex.var("_", inner.shape)}))
     if name in taken:
-        # A name with a digit: single letters are names of sizes elsewhere.
         used = taken | ex.index_names(summand)
-        fresh = next(f"{name[0]}{n}" for n in itertools.count(1) if f"{name[0]}{n}" not in used)
+        fresh = next(n for n in _INDEX_LETTERS if n not in used)
         summand, name = ex.rename_index(summand, name, fresh), fresh
     return ex.sum_over(name, first, last, ex.substitute(e, {inner: summand}))
 
@@ -546,6 +544,10 @@ def _index_sum_constant(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
         return e
     middle = ex.mul(*inside, *([ex.mul(*chain)] if chain else []))
     return ex.mul(*outside, *front, ex.sum_over(name, first, last, middle), *back)
+
+
+# For a new index: letters that no size is given by inference (n, m, p, k, r, s, l, u, v, w).
+_INDEX_LETTERS = "ijhtqabcdfgoxyz"
 
 
 def _index_sum_factor(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
