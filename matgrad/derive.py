@@ -283,6 +283,7 @@ class Derivation:
         if hidden and is_symmetric(other):
             return other
         if not second:
+            recorder.enter(DERIVATIVE)  # what was multiplied out may be factored again
             other = simplify(other, recorder)
             if ex.cost(other) < ex.cost(found) and self._leads(final, start, other):
                 return other
