@@ -706,6 +706,8 @@ def _factor_sides(e: Expr, recorder: Recorder) -> Expr:
                     b, c = _rest(s, a, side), _rest(t, a, side)
                     if side == 0 and not (_put_back(a, b, s) and _put_back(a, c, t)):
                         break
+                    if side == -1 and not (_put_back(b, a, s) and _put_back(c, a, t)):
+                        break
                     after = ex.mul(a, ex.add(b, c)) if side == 0 else ex.mul(ex.add(b, c), a)
                     # At equal cost the product is preferred, unless it brings in an identity matrix.
                     gain = cost(ex.add(s, t)) - cost(after)
