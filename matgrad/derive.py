@@ -495,7 +495,8 @@ def diff(
     derivation: Derivation | None = None
     for number, way in enumerate(ways):
         last = number == len(ways) - 1 and direction is None
-        derivation = _derived(typed, way, options if last else _inner_options(options), derivation)
+        chosen = options if last else _inner_options(options)
+        derivation = Derivation(typed, way, chosen, derivation)
         if check:
             derivation = _verified(derivation, seed)
         typed = typed._replace(expr=derivation.derivative, notes=())
@@ -511,12 +512,6 @@ def diff(
 
 def _inner_options(options: Options) -> Options:
     return Options("mixed", options.structured, options.definition, options.adjugate, named=True)
-
-
-def _derived(
-    typed: Typed, way: tuple[Expr, ...], options: Options, inner: Derivation | None
-) -> Derivation:
-    return Derivation(typed, way, options, inner)
 
 
 def _verified(derivation: Derivation, seed: int) -> Derivation:

@@ -55,9 +55,8 @@ def size_names(*roots: Expr) -> list[str]:
                 names[str(atom)] = None
         for dim in e.data[1:] if e.kind == ex.SUM or e.op == "size" else ():
             for atom in dim_atoms(dim):
-                if (
-                    str(atom) not in indices
-                ):  # the bound of an inner sum may be the index of an outer one
+                # The bound of an inner sum may be the index of an outer one.
+                if str(atom) not in indices:
                     names[str(atom)] = None
     return list(names)
 

@@ -66,11 +66,6 @@ class Plan(NamedTuple):
     assumptions: tuple[str, ...]
 
 
-def array_shape(e: Expr) -> Size:
-    """The shape of an expression as an array: vectors and rows have one axis."""
-    return shape_of(e)
-
-
 def plan_of(d: Derivation, product: Derivation | None = None) -> Plan:
     """What the module of a derivation contains; `product` is that of a second derivative times a direction."""
     from matgrad.render.text import render
