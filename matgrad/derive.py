@@ -37,7 +37,14 @@ from matgrad.rewrite import (
 from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
 from matgrad.simplify import simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, DIFFERENTIAL, Check, Line, Step
-from matgrad.structure import STRUCTURED, convention_notes, restricted, structure
+from matgrad.structure import (
+    STRUCTURED,
+    by_vech,
+    convention_notes,
+    gradient_by_vech,
+    restricted,
+    structure,
+)
 from matgrad.trace_form import (
     LAYOUTS,
     collect,
@@ -102,9 +109,29 @@ class Derivation:
         if any(s.rule == "matrix-power" for s in self.steps):
             self.notes.append("the symbolic power is a whole number, 0 or more")
         self.notes += (
-            convention_notes(wrt, options.structured, not self.subject.is_scalar)
+            convention_notes(
+                wrt, options.structured, not self.subject.is_scalar, self.by_vech_twice
+            )
             + self._nonsmooth_notes()
         )
+
+    @property
+    def by_vech_twice(self) -> bool:
+        """Whether this is the second derivative of a number by the independent entries of a symmetric matrix."""
+        first = self.inner
+        if first is None or self.direction is not None:
+            return False
+        return first.options.structured == "subspace" != self.options.structured
+
+    @property
+    def checked(self) -> Expr:
+        """What the derivative found is compared with differences of."""
+        return gradient_by_vech(self.expression) if self.by_vech_twice else self.subject
+
+    def shape_by(self, wrt: Expr) -> ex.Shape:
+        """The shape of the derivative by a variable."""
+        half = by_vech(wrt, self.subject, self.options.structured)
+        return derivative_shape(self.checked, wrt, half)
 
     @property
     def layout(self) -> str:
@@ -315,11 +342,12 @@ class Derivation:
             recorder.enter(DERIVATIVE)
             mixed = simplify(self._written(final), recorder)
         elif ex.is_zero(final):
-            mixed = ex.zeros(derivative_shape(self.subject, v))
+            mixed = ex.zeros(self.shape_by(v))
         else:
             recorder.enter(DERIVATIVE)
             kind = structure(v) if cookbook else ""
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
+            rule = "read-off-vech-twice" if self.by_vech_twice else rule
             mixed = self._best(rule, final, v)
         part = Part(number, v, final, mixed)
         if self.direction is None:
@@ -498,6 +526,8 @@ def diff(
     for number, way in enumerate(ways):
         last = number == len(ways) - 1 and direction is None
         chosen = options if last else _inner_options(options)
+        if typed.expr.is_scalar and ways[:2] == [way, way] and structure(way[0]) == "symmetric":
+            chosen.structured = "subspace"  # the second one by entries is made of this gradient
         derivation = Derivation(typed, way, chosen, derivation)
         if check:
             derivation = _verified(derivation, seed)
@@ -615,10 +645,6 @@ def _supported(v: Expr, order: int, options: Options) -> None:
             "the entries of an orthogonal matrix are not independent of one another",
             help="leave out `--structured cookbook` for the Riemannian gradient",
         )
-    if options.structured == "cookbook" and order > 1 and kind in ("symmetric", "skew"):
-        raise Unsupported(
-            "second derivatives are taken in the subspace", help="leave out `--structured cookbook`"
-        )
 
 
 def in_layout(mixed: Expr, y: Expr, wrt: Expr, layout: str) -> Expr:
@@ -658,7 +684,7 @@ def verify(derivation: Derivation, seed: int = 0) -> None:
             )
         else:
             check = check_derivative(
-                d.subject, part.mixed, part.wrt, seed, d.assumptions, d.options.structured
+                d.checked, part.mixed, part.wrt, seed, d.assumptions, d.options.structured
             )
         part.check = check
         if check.undefined and not check.points:

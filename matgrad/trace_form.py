@@ -707,10 +707,13 @@ def subject(y: Expr, wrt: tuple[Expr, ...]) -> Expr:
     return ex.transpose(y) if y.shape.kind == ex.ROW else y
 
 
-def derivative_shape(y: Expr, wrt: Expr) -> ex.Shape:
-    """The shape of the derivative of a `subject` in the mixed layout."""
+def derivative_shape(y: Expr, wrt: Expr, by_vech: bool = False) -> ex.Shape:
+    """The shape of the derivative of a `subject` in the mixed layout; `by_vech` says that it is one by vech(X)."""
     if y.is_scalar:
         return wrt.shape
     if wrt.is_scalar:
         return y.shape
-    return ex.matrix_shape(y.shape.rows, dim_mul(wrt.shape.rows, wrt.shape.cols))
+    entries = dim_mul(wrt.shape.rows, wrt.shape.cols)
+    if by_vech:
+        entries = ex.duplication(wrt.shape.rows).shape.cols
+    return ex.matrix_shape(y.shape.rows, entries)
