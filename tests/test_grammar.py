@@ -12,7 +12,10 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedToken
 
 from matgrad import lalr
+from matgrad.functions import TABLE as FUNCTION_TABLE
 from matgrad.grammar_tables import RULES, STARTS, STATES, TERMINALS
+from matgrad.parse import _tokens
+from matgrad.rules import TABLE as RULE_TABLE
 
 GRAMMAR = Path(__file__).resolve().parent.parent / "grammar"
 
@@ -98,47 +101,29 @@ def plain(tree: Any) -> Any:
     return tree.type
 
 
+def sentences() -> list[tuple[str, list[str]]]:
+    """Start symbols and types of tokens: the statements, signatures and differentials of matgrad's tables."""
+    texts = [("rule", rule.statement) for rule in RULE_TABLE.values()]
+    texts += [("signature", f.signature) for f in FUNCTION_TABLE.values()]
+    texts += [("expression", f.differential) for f in FUNCTION_TABLE.values() if f.differential]
+    texts += [("declaration", where) for r in RULE_TABLE.values() for where in r.where.split(";")]
+    return [(start, [t.type for t in _tokens(text, (), [])]) for start, text in texts]
+
+
 def test_trees_are_those_of_lark(lark: Lark) -> None:
-    """Random walks through the tables, most of which end in a sentence of the language; and wrong tokens."""
+    """For sentences, and for sentences with one token changed, left out or put in."""
     source = random.Random(0)
-    terminals = sorted({n for row in STATES for n in row if n.isupper()} - {"$END"})
-    sentences = complaints = 0
-    for _ in range(300):
-        start = source.choice(list(STARTS))
-        kinds: list[str] = []
-        for _ in range(source.randrange(1, 25)):
-            wrong = source.random() < 0.02
-            allowed = terminals if wrong else next_kinds(start, kinds)
-            if not allowed:
-                break
-            kinds.append(source.choice(allowed))
-        for _ in range(40):  # to the end of a sentence, where there is none yet
-            allowed = next_kinds(start, kinds)
-            closing = [k for k in CLOSING if k in allowed]
-            if "$END" in expected(start, kinds) or not allowed:
-                break
-            operand = "NAME" in allowed and "TRANSPOSE" not in allowed
-            kinds.append("NAME" if operand or not closing else closing[0])
-        ours, theirs = tree_of(start, kinds, lark)
-        assert ours == theirs, kinds
-        sentences += isinstance(ours[0], str)
-        complaints += isinstance(ours[0], int)
-    assert sentences > 50 and complaints > 20
-
-
-CLOSING = ("RPAR", "RSQB", "RBRACE", "BAR_CLOSE", "NORM_CLOSE", "LPAR", "COLON", "ARROW", "EQUALS")
-
-
-def expected(start: str, kinds: list[str]) -> set[str]:
-    """The types of tokens that may come next."""
-    given = [lalr.Token(k, k, 0, 0) for k in (*kinds, "NOTHING")]
-    with pytest.raises(lalr.UnexpectedToken) as found:
-        lalr.parse_tokens(given, start, lambda rule, parts: rule)
-    return found.value.expected if found.value.at == len(kinds) else set()
-
-
-def next_kinds(start: str, kinds: list[str]) -> list[str]:
-    return sorted(expected(start, kinds) - {"$END"})
+    terminals = sorted({name for row in STATES for name in row if name.isupper()} - {"$END"})
+    trees = complaints = 0
+    for start, kinds in sentences():
+        at = source.randrange(len(kinds))
+        wrong = [source.choice(terminals)][: source.randrange(2)]
+        for given in (kinds, [*kinds[:at], *wrong, *kinds[at + source.randrange(2) :]]):
+            ours, theirs = tree_of(start, given, lark)
+            assert ours == theirs, given
+            trees += isinstance(ours[0], str)
+            complaints += isinstance(ours[0], int)
+    assert trees > 800 and complaints > 300
 
 
 def test_patterns_are_tried_in_the_order_of_the_table() -> None:
