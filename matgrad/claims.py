@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from matgrad import expr as ex
 from matgrad.definitions import definitions_in
 from matgrad.derive import Derivation, declarations
-from matgrad.dims import Dim, dim_atoms, dim_text
+from matgrad.dims import Dim, dim_atoms, dim_substituted, dim_text
 from matgrad.edits import renamed
 from matgrad.emit.numpy import compiled
 from matgrad.errors import MatgradError, ShapeProblem
@@ -24,7 +24,7 @@ from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse
 from matgrad.properties import has_property, push_transposes
 from matgrad.rewrite import Recorder, assumptions
-from matgrad.shapes import Declared, interpret, parse_with, substituted
+from matgrad.shapes import Declared, interpret, parse_with
 from matgrad.simplify import simplify
 from matgrad.verify import (
     Guard,
@@ -154,7 +154,7 @@ def merged(declared: Mapping[str, Declared], sizes: Mapping[Dim, Dim]) -> dict[s
     """Declarations in which some sizes are equal to others."""
 
     def shape(s: Shape) -> Shape:
-        return Shape(s.kind, substituted(s.rows, sizes), substituted(s.cols, sizes))
+        return Shape(s.kind, dim_substituted(s.rows, sizes), dim_substituted(s.cols, sizes))
 
     return {
         name: d._replace(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
 from matgrad.definitions import Defined, definition_in, unknown_function
-from matgrad.dims import dim_atoms
+from matgrad.dims import Dim, DimVar, dim_atoms
+from matgrad.errors import MatgradError
 from matgrad.expr import Expr
 from matgrad.render.text import (
     MARK_END,
@@ -21,6 +22,7 @@ from matgrad.render.text import (
 )
 from matgrad.rewrite import derived, step_reason
 from matgrad.rules import TABLE as RULES
+from matgrad.shapes import read
 from matgrad.steps import DERIVATIVE, Check, Line, Step
 from matgrad.structure import by_vech
 
@@ -610,15 +612,56 @@ def answer_text(d: Derivation, style: str = "matgrad") -> str:
 
     A size that was only inferred is a number that no one has named yet: n is written `len(x)`, m n `rows(X) cols(X)`.
     """
-    return "\n".join(render(_with_sizes_named(p.derivative, d), style) for p in d.parts)
+    return "\n".join(render(_readable(p.derivative, d), style) for p in d.parts)
 
 
-def _with_sizes_named(e: Expr, d: Derivation) -> Expr:
-    declared = {v.shape for n, v in d.typed.variables.items() if n not in d.typed.assumed}
+def _readable(e: Expr, d: Derivation) -> Expr:
+    """The expression with sizes named so that its text alone gives it back.
+
+    `eye(n)` does as long as only one n fits where it stands; beside a Kronecker product it can be `eye(cols(X))` that is needed.
+    """
+    names = _measures(d)
+    short = _with_sizes_named(e, names)
+    if names and any(node.kind == ex.CONST and node.op != "size" for node in ex.postorder(e)):
+        full = ex.resized(e, names)
+        if not _reads_back(short, e, d) and _reads_back(full, e, d):
+            return full
+    return short
+
+
+def _reads_back(printed: Expr, meant: Expr, d: Derivation) -> bool:
+    """Whether the text of an expression is read as what is meant, with sizes of any names."""
+    try:
+        found = read(render(printed), d.typed.declared)
+    except MatgradError:
+        return False
+    if any("part by part" in note for note in found.notes):
+        return False
+    sizes: dict[Dim, Dim] = {}
+    for v in ex.variables(meant):
+        other = found.variables.get(v.data[0], v)
+        for ours, theirs in zip(v.shape[1:], other.shape[1:], strict=True):
+            if isinstance(ours, str) and sizes.setdefault(ours, theirs) != theirs:
+                return False
+    for name in {
+        a for node in ex.postorder(meant) for dim in node.shape[1:] for a in dim_atoms(dim)
+    }:
+        sizes.setdefault(name, name)
+    return len(set(sizes.values())) == len(sizes) and ex.resized(meant, sizes) is found.expr
+
+
+def _measures(d: Derivation) -> dict[Dim, Dim]:
+    """What measures each size that no declaration names: n is `len(x)`."""
     known = {
-        str(a) for shape in declared for dim in (shape.rows, shape.cols) for a in dim_atoms(dim)
+        a
+        for declared in d.typed.declared.values()
+        for shape in (declared.shape, declared.argument)
+        if shape is not None
+        for dim in shape[1:]
+        if not isinstance(dim, DimVar)
+        for a in dim_atoms(dim)
     }
-    names: dict[str, str] = {}
+    names: dict[Dim, Dim] = {}
     for name, v in d.typed.variables.items():
         words = {ex.VECTOR: ("len", ""), ex.ROW: ("", "len"), ex.MATRIX: ("rows", "cols")}
         for word, dim in zip(
@@ -626,10 +669,15 @@ def _with_sizes_named(e: Expr, d: Derivation) -> Expr:
         ):
             if word and isinstance(dim, str) and dim not in known:
                 names.setdefault(dim, f"{word}({name})")
+    return names
+
+
+def _with_sizes_named(e: Expr, names: Mapping[Dim, Dim]) -> Expr:
+    """The expression with the sizes that it counts with named."""
 
     def change(node: Expr) -> Expr:
         if node.kind == ex.CONST and node.op == "size" and node.data[1] in names:
-            return ex.var(names[node.data[1]], ex.SCALAR_SHAPE)
+            return ex.size(names[node.data[1]])
         return node
 
     return ex.transform(e, change)
