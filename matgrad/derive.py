@@ -54,6 +54,8 @@ from matgrad.trace_form import (
     variable_of,
 )
 
+_ZERO_AT_EDGE = ("abs", "relu", "norm1", "norminf")  # 0 where they are not differentiable
+
 MAX_SHOWN = (
     1500  # symbols of an expression, and of its trace form, whose derivation is shown line by line
 )
@@ -110,7 +112,10 @@ class Derivation:
             self.notes.append("the symbolic power is a whole number, 0 or more")
         self.notes += (
             convention_notes(
-                wrt, options.structured, not self.subject.is_scalar, self.by_vech_twice
+                wrt,
+                options.structured,
+                direction is None and not self.subject.is_scalar,
+                self.by_vech_twice,
             )
             + self._nonsmooth_notes()
         )
@@ -263,7 +268,12 @@ class Derivation:
         """Where the expression is not differentiable, and what is taken there."""
         moving = dependence(DIFFERENTIAL, self.variables)
         found: dict[str, None] = {}
-        for node in ex.postorder(without_definitions(self.expression)):
+        nodes = ex.postorder(without_definitions(self.expression))
+        # Where t is 0, √|t| has no derivative at all, whatever that of |t| is taken to be.
+        under_roots = {e.args[0] for e in nodes if e.op == "sqrt" and e.args[0].op in _ZERO_AT_EDGE}
+        for node in nodes:
+            if node in under_roots:
+                continue
             if node.kind == ex.CALL and node.op in FUNCTIONS and moving(node):
                 function = FUNCTIONS[node.op]
                 later = function.nonsmooth.startswith("not twice") and self.order == 1
@@ -411,6 +421,8 @@ def directed(d: Derivation) -> Derivation | None:
     """A second derivative by one variable, times a direction: the derivation that code for `hvp` is made of."""
     if d.order != 2 or d.direction is not None or d.inner is None or d.inner.wrt is not d.wrt:
         return None
+    if d.by_vech_twice:
+        return None  # a direction would be one of vech(X)
     name = next(n for n in ("v", "u", "w", "h", "v_0", "v_1", "v_2") if n not in d.typed.variables)
     v = direction_like(d.wrt, name)
     typed = d.typed._replace(variables={**d.typed.variables, name: v})

@@ -995,6 +995,18 @@ def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.sub(found, push_transposes(ex.transpose(found)))
 
 
+def _scalar_differential(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """What is linear in numbers dt, as a sum of multiples of them."""
+    moving = [n for n in ex.postorder(e) if n.kind == ex.DIFF and depends(n)]
+    if not moving or not all(n.is_scalar for n in moving):
+        return e
+    parts = []
+    for n in moving:
+        values = {other: ex.ONE if other is n else ex.ZERO for other in moving}
+        parts.append(ex.mul(ex.substitute(e, values), n))
+    return ex.add(*parts)
+
+
 def _duplication_kron(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """D' (A ⊗ B + B ⊗ A + C) D as D' (2 (A ⊗ B) + C) D; A ⊗ B is the one whose transpose is in C, if there is one."""
     chain = e.chain
@@ -1069,6 +1081,7 @@ PROCEDURES: dict[str, Procedure] = {
     "sum-sum": functools.partial(_distribute_over, "sum"),
     "blocks": _blocks,
     "linear-scalar": _linear_scalar,
+    "scalar-differential": _scalar_differential,
     "matrix-power": _matrix_power,
     "index-sum-rule": _index_sum_rule,
     "index-sum-out": _index_sum_out,

@@ -364,6 +364,16 @@ _TRACE = (
         ("diag(c*x) = c*diag(x) | entry by entry",),
     ),
     Rule(
+        "scalar-differential",
+        "(A*d(t) + B*d(t))' -> (A + B)'*d(t)",
+        "A: matrix(m, n); B: matrix(m, n); t: scalar",
+        "linear in {d}, which comes out",
+        False,
+        "linearity",
+        "trace",
+        ("(A*d(t) + B*d(t))' = (A + B)'*d(t) | entry by entry",),
+    ),
+    Rule(
         "cyclic",
         "tr(A*B) -> tr(B*A)",
         "A: matrix(m, n); B: matrix(n, m)",
