@@ -816,7 +816,9 @@ def _own_cost(e: Expr) -> int:
     if e.kind == ADD:
         # A scalar times ones is written as the scalar alone.
         plain = sum(a.kind == MUL and len(a.chain) == 1 and a.chain[0].op == "ones" for a in e.args)
-        return below + len(e.args) - 1 - plain
+        # A minus sign that takes the place of a plus costs nothing.
+        minus = sum(a.kind == MUL and a.coefficient == -1 for a in e.args[1:])
+        return below + len(e.args) - 1 - plain - minus
     if e.kind == MUL:
         brackets = sum(a.kind == ADD for a in e.args)
         return below + (e.coefficient != 1) + brackets
