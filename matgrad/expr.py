@@ -274,8 +274,14 @@ def index_names(e: Expr) -> frozenset[str]:
 
 def free_indices(*roots: Expr) -> frozenset[str]:
     """The names of indices that no sum around them gives a range."""
+    free = open_indices(postorder(*roots))
+    return frozenset[str]().union(*(free[r] for r in roots))
+
+
+def open_indices(order: Iterable[Expr]) -> dict[Expr, frozenset[str]]:
+    """For each node, arguments before what uses them, the names of indices that no sum in it gives a range."""
     free: dict[Expr, frozenset[str]] = {}
-    for node in postorder(*roots):
+    for node in order:
         names = frozenset[str]().union(*(free[a] for a in node.args))
         if node.kind == SUM:
             names = names - {node.data[0]}
@@ -285,7 +291,7 @@ def free_indices(*roots: Expr) -> frozenset[str]:
             if isinstance(node.data[1], str):
                 names = names | {node.data[1]}
         free[node] = names
-    return frozenset[str]().union(*(free[r] for r in roots))
+    return free
 
 
 def rename_index(e: Expr, old: str, new: str) -> Expr:
@@ -721,9 +727,9 @@ CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
 }
 
 
-def postorder(*roots: Expr) -> list[Expr]:
-    """Every node below the roots once, arguments before what uses them."""
-    seen: set[Expr] = set()
+def postorder(*roots: Expr, known: Iterable[Expr] = ()) -> list[Expr]:
+    """Every node below the roots once, arguments before what uses them; nothing at and below `known` nodes."""
+    seen: set[Expr] = set(known)
     order: list[Expr] = []
     stack_: list[tuple[Expr, Iterator[Expr]]] = []
     for root in roots:
@@ -806,17 +812,20 @@ def cost(e: Expr) -> int:
         if missing:
             todo.extend(missing)
             continue
-        _costs[node] = _own_cost(node)
+        _costs[node] = own_cost(node, _costs)
         todo.pop()
     return _costs[e]
 
 
-def _own_cost(e: Expr) -> int:
-    below = sum(_costs[a] for a in e.args)
+def own_cost(e: Expr, costs: Mapping[Expr, int]) -> int:
+    """The cost of e, given those of its arguments."""
+    below = sum(costs[a] for a in e.args)
     if e.kind == ADD:
         # A scalar times ones is written as the scalar alone.
         plain = sum(a.kind == MUL and len(a.chain) == 1 and a.chain[0].op == "ones" for a in e.args)
-        return below + len(e.args) - 1 - plain
+        # A minus sign that takes the place of a plus costs nothing.
+        minus = sum(a.kind == MUL and a.coefficient == -1 for a in e.args[1:])
+        return below + len(e.args) - 1 - plain - minus
     if e.kind == MUL:
         brackets = sum(a.kind == ADD for a in e.args)
         return below + (e.coefficient != 1) + brackets

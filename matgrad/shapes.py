@@ -809,6 +809,10 @@ class Inference:
         self.names[name] = shape
         return shape
 
+    def local_name(self, node: Syntax) -> Shape:
+        """A name that stands for a formula behind `where`."""
+        return self.shapes[id(node.args[0])]
+
     def unknown_name(self, node: Syntax, name: str) -> NameProblem:
         slip = find(self.text, node.start)
         if slip is not None:
@@ -2303,7 +2307,7 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
         return ex.mul(*args)
     if kind == "neg":
         return ex.neg(args[0])
-    if kind == "pos":
+    if kind in ("pos", "local_name"):
         return args[0]
     if kind == "div":
         return ex.mul(args[0], ex.power(args[1], ex.num(-1)))
