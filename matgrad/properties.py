@@ -131,6 +131,10 @@ def _transpose_outside(node: Expr, args: tuple[Expr, ...], turned: tuple[Expr, .
     if arrays and all(a.kind == ex.CALL and a.op == "transpose" for a in arrays):
         return ex.transpose(_with_args(node, tuple(a if a.is_scalar else a.args[0] for a in args)))
     if turned and arrays[0].kind in (ex.ADD, ex.MUL) and ex.cost(turned[0]) < ex.cost(arrays[0]):
+        exponent = -1 if node.op == "inv" else ex.integer(args[-1])
+        if node.op in ("inv", "matpow") and exponent and args[0] is ex.neg(turned[0]):
+            power = _with_args(node, turned)  # of a skew matrix X, X' = -X
+            return ex.neg(power) if exponent % 2 else power
         return ex.transpose(_with_args(node, turned))
     return _with_args(node, args)
 

@@ -37,6 +37,7 @@ MAX_ELEMENTS = 2_000_000  # of one array that is evaluated
 
 # Sizes for names of dimensions, in order of appearance; the third point has every size 1.
 _SIZES = ((3, 4, 2, 5, 6), (4, 2, 5, 3, 6), (1, 1, 1, 1, 1), (2, 3, 4, 6, 5), (5, 3, 2, 4, 6))
+_LARGEST_SIZE = max(map(max, _SIZES))
 
 
 class Point(NamedTuple):
@@ -95,14 +96,19 @@ def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
 
 
 def choose_sizes(
-    number: int, rng: np.random.Generator, *roots: Expr, turned: bool = False
+    number: int,
+    rng: np.random.Generator,
+    *roots: Expr,
+    turned: bool = False,
+    largest: int = _LARGEST_SIZE,
 ) -> dict[str, int]:
     """Sizes for the point of this number: all different, or all 1, but large enough for every entry named.
 
-    `turned` takes them in the other order, for expressions such as det(X'X) that ask for a tall X.
+    `turned` takes them in the other order, for expressions such as det(X'X) that ask for a tall X. None is above
+    `largest` without need.
     """
     least, ranges = _least_sizes(*roots)
-    pattern: tuple[int, ...] = _SIZES[number % len(_SIZES)]
+    pattern: tuple[int, ...] = tuple(min(n, largest) for n in _SIZES[number % len(_SIZES)])
     names = size_names(*roots)
     if turned:
         pattern = tuple(reversed(pattern[: len(names)])) or pattern
@@ -327,8 +333,7 @@ def _check(
     with np.errstate(all="ignore"):
         for number in range(POINTS):
             for attempt in range(ATTEMPTS):
-                sizes = choose_sizes(number, rng, *roots, turned=attempt % 8 > 3)
-                _refuse_large((y, derivative), sizes)
+                sizes = _moderate_sizes(number, rng, *roots, turned=attempt % 8 > 3)
                 point = random_point(variables, functions, sizes, attempt, rng)
                 stretch = _shrink(attempt)
                 found = look(point, *programs, stretch) if guard.allows(point, stretch) else None
@@ -352,14 +357,20 @@ def _check(
     return Check(ok and points > 0, points, worst, seed, undefined)
 
 
-def _refuse_large(roots: tuple[Expr, ...], sizes: dict[str, int]) -> None:
-    for e in ex.postorder(*roots):
-        elements = dim_value(e.shape.rows, sizes) * dim_value(e.shape.cols, sizes)
-        if elements > MAX_ELEMENTS:
-            raise LimitProblem(
-                f"an array of {elements:,} numbers is too large for the numeric check",
-                help="name the size, as in `vector(n)`, or leave the check out with `--no-check`",
-            )
+def _moderate_sizes(
+    number: int, rng: np.random.Generator, *roots: Expr, turned: bool
+) -> dict[str, int]:
+    """Sizes for a point, smaller ones where some array would be too large. Raises LimitProblem."""
+    shapes = {e.shape for e in ex.postorder(*roots)}
+    for largest in range(_LARGEST_SIZE, 1, -1):
+        sizes = choose_sizes(number, rng, *roots, turned=turned, largest=largest)
+        elements = max(dim_value(s.rows, sizes) * dim_value(s.cols, sizes) for s in shapes)
+        if elements <= MAX_ELEMENTS:
+            return sizes
+    raise LimitProblem(
+        f"an array of {elements:,} numbers is too large for the numeric check",
+        help="name the size, as in `vector(n)`, or leave the check out with `--no-check`",
+    )
 
 
 class Guard:
