@@ -165,7 +165,9 @@ class Derivation:
     def assumptions(self) -> list[tuple[str, Expr]]:
         """The properties that a function of the expression or a step assumed because they could not be proved."""
         found = [*taken_for_granted(self.expression), *(a for s in self.steps for a in s.assuming)]
-        return list(dict.fromkeys(found))
+        known = {e for name, e in found if name == "invertible"}
+        implied = {("of constant rank", e) for e in known}
+        return [a for a in dict.fromkeys(found) if a not in implied]
 
     @property
     def is_long(self) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
 from matgrad.definitions import Defined, definition_in, unknown_function
-from matgrad.dims import dim_atoms
+from matgrad.dims import Dim, DimVar, dim_atoms
+from matgrad.errors import MatgradError
 from matgrad.expr import Expr
 from matgrad.render.names import named, spoken
 from matgrad.render.text import (
@@ -22,6 +23,7 @@ from matgrad.render.text import (
 )
 from matgrad.rewrite import derived, step_reason
 from matgrad.rules import TABLE as RULES
+from matgrad.shapes import read
 from matgrad.steps import Check, Line, Step
 from matgrad.structure import by_vech
 
@@ -660,18 +662,70 @@ def answer_text(d: Derivation, style: str = "matgrad") -> str:
 
     A size that was only inferred is a number that no one has named yet: n is written `len(x)`, m n `rows(X) cols(X)`.
     """
-    change = _sizes_named(d)
+    change = _readable(d)
     answers = [change(p.derivative) for p in d.parts]
     names = names_for(d, answers, change)
     return "\n".join(with_where(e, names, style) for e in answers)
 
 
-def _sizes_named(d: Derivation) -> Callable[[Expr], Expr]:
-    declared = {v.shape for n, v in d.typed.variables.items() if n not in d.typed.assumed}
+def _readable(d: Derivation) -> Callable[[Expr], Expr]:
+    """How sizes are named so that the text of an answer alone gives it back.
+
+    `eye(n)` does as long as only one n fits where it stands; beside a Kronecker product it can be `eye(cols(X))` that is needed.
+    """
+    names = _measures(d)
+
+    def short(e: Expr) -> Expr:
+        return _with_sizes_named(e, names)
+
+    def full(e: Expr) -> Expr:
+        return ex.resized(e, names)
+
+    if not names:
+        return short
+    for part in d.parts:
+        e = part.derivative
+        if any(node.kind == ex.CONST and node.op != "size" for node in ex.postorder(e)):
+            if not _reads_back(short, e, d) and _reads_back(full, e, d):
+                return full
+    return short
+
+
+def _reads_back(change: Callable[[Expr], Expr], meant: Expr, d: Derivation) -> bool:
+    """Whether the text of a changed expression is read as what is meant, with sizes of any names."""
+    printed = change(meant)
+    text = with_where(printed, names_for(d, [printed], change), "matgrad")
+    try:
+        found = read(text, d.typed.declared)
+    except MatgradError:
+        return False
+    if any("part by part" in note for note in found.notes):
+        return False
+    sizes: dict[Dim, Dim] = {}
+    for v in ex.variables(meant):
+        other = found.variables.get(v.data[0], v)
+        for ours, theirs in zip(v.shape[1:], other.shape[1:], strict=True):
+            if isinstance(ours, str) and sizes.setdefault(ours, theirs) != theirs:
+                return False
+    for name in {
+        a for node in ex.postorder(meant) for dim in node.shape[1:] for a in dim_atoms(dim)
+    }:
+        sizes.setdefault(name, name)
+    return len(set(sizes.values())) == len(sizes) and ex.resized(meant, sizes) is found.expr
+
+
+def _measures(d: Derivation) -> dict[Dim, Dim]:
+    """What measures each size that no declaration names: n is `len(x)`."""
     known = {
-        str(a) for shape in declared for dim in (shape.rows, shape.cols) for a in dim_atoms(dim)
+        a
+        for declared in d.typed.declared.values()
+        for shape in (declared.shape, declared.argument)
+        if shape is not None
+        for dim in shape[1:]
+        if not isinstance(dim, DimVar)
+        for a in dim_atoms(dim)
     }
-    names: dict[str, str] = {}
+    names: dict[Dim, Dim] = {}
     for name, v in d.typed.variables.items():
         words = {ex.VECTOR: ("len", ""), ex.ROW: ("", "len"), ex.MATRIX: ("rows", "cols")}
         for word, dim in zip(
@@ -679,13 +733,18 @@ def _sizes_named(d: Derivation) -> Callable[[Expr], Expr]:
         ):
             if word and isinstance(dim, str) and dim not in known:
                 names.setdefault(dim, f"{word}({name})")
+    return names
+
+
+def _with_sizes_named(e: Expr, names: Mapping[Dim, Dim]) -> Expr:
+    """The expression with the sizes that it counts with named."""
 
     def change(node: Expr) -> Expr:
         if node.kind == ex.CONST and node.op == "size" and node.data[1] in names:
-            return ex.var(names[node.data[1]], ex.SCALAR_SHAPE)
+            return ex.size(names[node.data[1]])
         return node
 
-    return lambda e: ex.transform(e, change)
+    return ex.transform(e, change)
 
 
 FORMATS: dict[str, Callable[[Derivation], str]] = {

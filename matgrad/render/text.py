@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from matgrad import expr as ex
 from matgrad import maps
-from matgrad.dims import Dim, dim_text
+from matgrad.dims import Dim, Poly, dim_text
 from matgrad.expr import Expr, Shape
 from matgrad.functions import CONSTANTS, TABLE
 from matgrad.parse import GREEK
@@ -149,7 +149,7 @@ def _constant(e: Expr, style: str) -> tuple[str, int]:
         return {"latex": "\\pi", "ascii": "pi"}.get(style, "π"), ATOM
     if op == "size":
         text = dim_text(e.data[1])
-        return text, ATOM if text.isidentifier() else SUM
+        return text, SUM if isinstance(e.data[1], Poly) else ATOM
     if op == "index":
         return str(e.data[1]), ATOM
     if op == "basis":
