@@ -8,12 +8,14 @@ from __future__ import annotations
 import ast
 import builtins
 import keyword
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from matgrad import __version__
 from matgrad import expr as ex
-from matgrad.dims import Poly, dim_atoms
-from matgrad.emit.arrays import compressed_terms, derivative_array, term_formula
+from matgrad.dims import Poly, dim_atoms, dim_text
+from matgrad.emit.arrays import Term, compressed_terms, derivative_array
 from matgrad.emit.lower import Lowering, shape_of
 from matgrad.emit.program import Program, Size, Value
 from matgrad.emit.stable import stable
@@ -174,8 +176,8 @@ def _output(d: Derivation, mixed: Expr, rows: Size, cols: Size) -> Output:
     return Output(mixed, rows, cols, jacobian)
 
 
-def lowered(function: Function) -> tuple[Program, list[Value], list[str]]:
-    """The program of a function, its results, and how to read them where they are factors."""
+def lowered(function: Function) -> tuple[Program, list[Value], list[Term]]:
+    """The program of a function, its results, and the terms that they are the factors of, if they are."""
     program = Program()
     lowering = Lowering(program)
     roots = stable(*(o.expr for o in function.outputs))
@@ -186,11 +188,7 @@ def lowered(function: Function) -> tuple[Program, list[Value], list[str]]:
         assert terms is not None
         for t in terms:
             results += [f.value for f in t.factors if f.value not in results]
-        if len(results) == 1:
-            names = {results[0]: "C"}
-        else:
-            names = {v: f"C[{i}]" for i, v in enumerate(results)}
-        return program, results, [term_formula(t, names) for t in terms]
+        return program, results, terms
     for o, root in zip(function.outputs, roots, strict=True):
         if o.jacobian and not (root.kind == ex.CONST and root.op == "zeros"):
             results.append(
@@ -288,6 +286,84 @@ def found_sizes(plan: Plan) -> dict[str, tuple[str, int, int]]:
                             str(atoms[0]), (v.data[0], axis, int(dim.terms.get((), 0)))
                         )
     return found
+
+
+class Asked(NamedTuple):
+    """The arguments of a module's functions: where sizes are seen, and which sizes and entries are arguments themselves."""
+
+    found: dict[str, tuple[str, int, int]]
+    sizes: list[str]
+    names: list[str]
+
+
+def arguments_of(plan: Plan, names: Names) -> Asked:
+    """The arguments: variables, sizes that no variable shows, unknown functions."""
+    found = {name: place for name, place in found_sizes(plan).items() if name in plan.sizes}
+    sizes = [s for s in (*plan.sizes, *plan.indices) if s not in found]
+    shown = [names.inputs[v.data[0]] for v in plan.variables]
+    shown += [names.sizes[s] for s in sizes]
+    shown += names.callables.values()
+    return Asked(found, sizes, shown)
+
+
+# --- documentation ------------------------------------------------------------------------------------------------------
+
+
+def documentation(plan: Plan, names: Names, asked: Asked, language: str) -> list[str]:
+    """What a module says about itself: the formula, each argument, what was renamed and assumed."""
+    lines = [
+        f"y = {plan.text} and its derivative by {', '.join(v.data[0] for v in plan.wrt)}.",
+        "",
+    ]
+    if plan.answer:
+        lines += [*_wrapped(f"derivative: {plan.answer}"), ""]
+    for v in plan.variables:
+        lines.append(f"{names.inputs[v.data[0]]}: {_described(v, language)}")
+    for s in asked.sizes:
+        what = "an entry, counted from 1" if s in plan.indices else "a size"
+        lines.append(f"{names.sizes[s]}: {what}")
+    for (name, way), shown in names.callables.items():
+        lines += _wrapped(f"{shown}: {_callable_words(name, way)}")
+    for f in plan.functions:
+        if f.direction:
+            lines.append(
+                f"{names.inputs[f.direction]} (of hvp): a direction, of the shape of {plan.wrt[0].data[0]}"
+            )
+    if names.renamed:
+        lines += _wrapped(
+            f"Renamed, because {language} keeps the name: {', '.join(names.renamed)}."
+        )
+    for assumption in plan.assumptions:
+        lines += _wrapped(f"Assuming that {assumption}.")
+    return [*lines, "", f"Written by matgrad {__version__}."]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 96, subsequent_indent="    ", break_long_words=False) or [text]
+
+
+def _described(v: Expr, language: str) -> str:
+    """`spd matrix, shape (n, n)`."""
+    words = " ".join(sorted(v.data[1])) + " " if v.data[1] else ""
+    if v.is_scalar:
+        return f"{words}number"
+    dims = [v.shape.rows, v.shape.cols] if language == "MATLAB" else shape_of(v)
+    inner = ", ".join(dim_text(d) for d in dims)
+    return f"{words}{v.shape.kind}, shape ({inner}{',' if len(dims) == 1 else ''})"
+
+
+def _callable_words(name: str, way: object) -> str:
+    if isinstance(way, int):
+        order = (
+            "" if not way else f"derivative number {way} of " if way > 1 else "the derivative of "
+        )
+        return f"a function of an array, entry by entry: {order}{name}"
+    if not way:
+        return f"a function: {name}"
+    return (
+        f"a function: the derivative {way}{name}; a Jacobian is a matrix with a row for each entry of the value"
+        " and a column for each entry of the argument, both in the order of stacked columns"
+    )
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------------
