@@ -326,7 +326,18 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--to",
             type=click.Choice(
-                ["text", "ascii", "latex", "json", "matgrad", "sympy", "numpy", "jax", "torch"]
+                [
+                    "text",
+                    "ascii",
+                    "latex",
+                    "json",
+                    "matgrad",
+                    "sympy",
+                    "numpy",
+                    "jax",
+                    "torch",
+                    "matlab",
+                ]
             ),
             default="text",
             help="The output format.",
@@ -417,7 +428,7 @@ def _differentiate(
                 background=read_declarations(let_file),
                 **options,
             )
-            text = _formatted(derivation, to, quiet, steps, check, seed)
+            text = _formatted(derivation, to, quiet, steps, check, seed, output)
         show(text, output)
         if quiet:
             for note in derivation.notes:
@@ -436,7 +447,9 @@ def _differentiate(
         )
 
 
-def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, seed: int) -> str:
+def _formatted(
+    d: Derivation, to: str, quiet: bool, steps: str, check: bool, seed: int, output: str | None
+) -> str:
     """The text to print."""
     if quiet or to == "matgrad":
         from matgrad.render.report import answer_text
@@ -452,6 +465,12 @@ def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, see
         return derivation_latex(d, steps)
     if to in ("sympy", "numpy", "jax", "torch"):
         return d.to(to).rstrip("\n")
+    if to == "matlab":
+        from pathlib import Path
+
+        from matgrad.derive import emitted
+
+        return emitted(d, to, Path(output).stem if output else "").rstrip("\n")
     from matgrad.render.report import text_report
 
     style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"

@@ -66,6 +66,7 @@ FOR_TYPES_ONLY = {
     ("render.verdicts", "verdict"),
     ("cli", "derive"),
     ("emit.module", "derive"),
+    ("emit.matlab", "derive"),
     ("emit.python", "derive"),
     ("cli", "files"),
     ("pytest_plugin", "statements"),

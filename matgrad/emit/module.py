@@ -221,8 +221,8 @@ def callable_name(name: str, way: object) -> str:
     return "".join(WORDS[m] for m in marks) + name
 
 
-_FUNCTIONS = ("value", "derivative", "value_and_derivative", "hvp", "compressed")
-PYTHON = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *_FUNCTIONS}
+FUNCTIONS = ("value", "derivative", "value_and_derivative", "hvp", "compressed")
+PYTHON = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *FUNCTIONS}
 PYTHON |= {"np", "jnp", "jax", "torch", "special", "scipy", "math", "warnings"}
 
 

@@ -55,6 +55,10 @@ class Target:
         """The lines of a sum over an index."""
         raise NotImplementedError
 
+    def fresh(self, value: Value, writer: Writer) -> str:
+        """A new name for a value."""
+        return writer.fresh(value)
+
     def assigned(self, name: str, value: Value, code: Code, writer: Writer) -> list[str]:
         """The lines that give a value its name."""
         return [f"{name} = {code.text}"]
@@ -141,7 +145,7 @@ class Writer:
                 region_of(user) == region_of(value) and self._may_hold(user, value)
             ):
                 return code
-        name = self.fresh(value)
+        name = self.target.fresh(value, self)
         self.lines += self.target.assigned(name, value, code, self)
         self.named.add(value)
         return Code(name)
