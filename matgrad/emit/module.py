@@ -26,6 +26,7 @@ from matgrad.rewrite import without_definitions
 
 if TYPE_CHECKING:
     from matgrad.derive import Derivation
+    from matgrad.shapes import Typed
 
 _ASCII = {letter: name for name, letter in GREEK.items()}
 
@@ -124,8 +125,39 @@ def plan_of(d: Derivation, product: Derivation | None = None) -> Plan:
                 functions.append(
                     Function("compressed", "The factors of the derivative.", (found,), factors=True)
                 )
+    answer = (
+        "; ".join(render(p.derivative, "matgrad") for p in last.parts)
+        if ex.cost(last.derivative) < 400
+        else ""
+    )
+    variables = tuple(v for v in last.typed.variables.values() if v.data[0] != direction)
+    return _plan(
+        render(base, "matgrad"),
+        answer,
+        tuple(p.wrt for p in last.parts),
+        variables,
+        tuple(functions),
+        tuple(f"{render(e, 'matgrad')} is {name}" for name, e in d.assumptions),
+    )
+
+
+def plan_of_value(typed: Typed) -> Plan:
+    """What a module contains that computes a value only."""
+    value = Output(typed.expr, shape_of(typed.expr), (), False)
+    function = Function("value", "The value.", (value,))
+    return _plan(typed.text, "", (), tuple(typed.variables.values()), (function,), ())
+
+
+def _plan(
+    text: str,
+    answer: str,
+    wrt: tuple[Expr, ...],
+    variables: tuple[Expr, ...],
+    functions: tuple[Function, ...],
+    assumptions: tuple[str, ...],
+) -> Plan:
+    """A plan, with the unknown functions, sizes and entries that its functions need."""
     roots = [o.expr for f in functions for o in f.outputs]
-    variables = [v for v in last.typed.variables.values() if v.data[0] != direction]
     plain = [without_definitions(r) for r in stable(*roots)]
     nodes = ex.postorder(*plain, *variables)
     callables = dict.fromkeys(
@@ -146,17 +178,15 @@ def plan_of(d: Derivation, product: Derivation | None = None) -> Plan:
     names_of = {v.data[0] for v in variables}
     free = sorted(ex.free_indices(*plain))
     return Plan(
-        render(base, "matgrad"),
-        "; ".join(render(p.derivative, "matgrad") for p in last.parts)
-        if ex.cost(last.derivative) < 400
-        else "",
-        tuple(p.wrt for p in last.parts),
-        tuple(variables),
+        text,
+        answer,
+        wrt,
+        variables,
         tuple(callables),
-        tuple(functions),
+        functions,
         tuple(s for s in sizes if s not in bound and s not in names_of),
         tuple(i for i in free if i not in sizes),
-        tuple(f"{render(e, 'matgrad')} is {name}" for name, e in d.assumptions),
+        assumptions,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from matgrad.dims import Dim, dim_text
 from matgrad.emit.arrays import term_formula
@@ -35,13 +36,30 @@ def source(d: Derivation, target: str, product: Derivation | None = None) -> str
     return _Module(plan_of(d, product), TARGETS[target]).text()
 
 
+def runnable(plan: Plan) -> tuple[dict[str, Callable[..., Any]], Names]:
+    """The functions of a plan, and what their arguments are called. The code that is run here has no word of a user's in
+    it: variables are `x0`, `x1`, and sizes `n0`, `n1`."""
+    directions = [f.direction for f in plan.functions if f.direction]
+    inputs = {
+        name: f"x{i}" for i, name in enumerate([*(v.data[0] for v in plan.variables), *directions])
+    }
+    callables = {key: f"f{i}" for i, key in enumerate(plan.callables)}
+    sizes = {name: f"n{i}" for i, name in enumerate((*plan.sizes, *plan.indices))}
+    sizes |= {v.data[0]: inputs[v.data[0]] for v in plan.variables if v.is_scalar}
+    names = Names(inputs, callables, sizes, [])
+    text = _Module(plan, TARGETS["numpy"], names).body()
+    namespace: dict[str, Any] = {}
+    exec(compile(text, "<matgrad>", "exec"), namespace)
+    return {f.name: namespace[f.name] for f in plan.functions}, names
+
+
 class _Module:
     """The text of one module."""
 
-    def __init__(self, plan: Plan, target: PythonTarget) -> None:
+    def __init__(self, plan: Plan, target: PythonTarget, names: Names | None = None) -> None:
         self.plan = plan
         self.target = target
-        self.names: Names = names_for(plan, PYTHON)
+        self.names: Names = names or names_for(plan, PYTHON)
         self.helpers: set[str] = set()
         arrays = [v for v in plan.variables if shape_of(v)] or list(plan.variables)
         target.like_name = self.names.inputs[arrays[0].data[0]] if arrays else target.no_like
@@ -49,6 +67,10 @@ class _Module:
 
     def text(self) -> str:
         """The whole module."""
+        return f"{self._docstring()}\n\n{self.body()}"
+
+    def body(self) -> str:
+        """The module without what it says about itself."""
         functions = [self._function(f) for f in self.plan.functions]
         checks = self._checks()
         body = "\n\n\n".join([*functions, *checks])
@@ -56,7 +78,7 @@ class _Module:
         if copied.source:
             body += "\n\n\n" + copied.source
         imports = list(self.target.imports)
-        if "special." in body:
+        if re.search(r"(?<![\w.])special\.", body):
             imports.append(self.target.special)
         if re.search(r"\bjax\.(scipy|nn|lax)\.", body):
             imports.append("import jax")
@@ -67,7 +89,7 @@ class _Module:
         if re.search(r"\bmath\.", body):
             imports.append("import math")
         imports += copied.imports
-        return f"{self._docstring()}\n\n{_sorted_imports(imports)}\n\n{_CONSTANTS.get(self.target.name, '')}\n{body}\n"
+        return f"{_sorted_imports(imports)}\n\n{_CONSTANTS.get(self.target.name, '')}\n{body}\n"
 
     # --- documentation ----------------------------------------------------------------------------------------------
 
