@@ -247,7 +247,7 @@ def test_names_of_files_and_numbers(folder: Path) -> None:
 def test_what_is_printed(folder: Path) -> None:
     assert run(LEAST_SQUARES, "--data", "d.npz").stdout == "y = 214.25\n"
     gradient = run(LEAST_SQUARES, "--data", "d.npz", "--wrt", "x").stdout
-    assert gradient == "∂y/∂x, 2 entries:\n    86\n  116\n".replace("    86", "   86")
+    assert gradient == "∂y/∂x, 2 entries:\n  128\n  171\n"
     ascii = run(
         LEAST_SQUARES, "--data", "d.npz", "--wrt", "x", "--order", "2", "--to", "ascii"
     ).stdout
@@ -296,7 +296,7 @@ def test_json_and_files(folder: Path) -> None:
     assert run(LEAST_SQUARES, *both, "-o", "both.npz").exit_code == 0
     assert np.load("both.npz")["A"].shape == (3, 2)
     error = json.loads(run("x'y", "--data", "d.npz", "--to", "json").stdout)["error"]
-    assert (error["code"], error["kind"]) == (2, "data")
+    assert error["code"] == "data"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from matgrad.emit.program import Value, needed, uses
 from matgrad.errors import InternalError
 
 MAX_INLINE = 72  # characters of code that is written inside other code
+MAX_RETURNED = 88  # of code that is returned
 
 # How tightly code binds: what may stand inside without brackets.
 ATOM, POWER, MINUS, PRODUCT, SUM, ANY = range(6)
@@ -140,7 +141,7 @@ class Writer:
             return code
         once = counts[value] == 1 and value.op not in self.target.statements
         user = users.get(value)
-        if once and len(code.text) <= MAX_INLINE:
+        if once and len(code.text) <= (MAX_RETURNED if user is None else MAX_INLINE):
             if user is None or (
                 region_of(user) == region_of(value) and self._may_hold(user, value)
             ):
