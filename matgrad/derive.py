@@ -42,7 +42,14 @@ from matgrad.rewrite import (
 from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
 from matgrad.simplify import simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, DIFFERENTIAL, Check, Line, Step
-from matgrad.structure import STRUCTURED, convention_notes, restricted, structure
+from matgrad.structure import (
+    STRUCTURED,
+    by_vech,
+    convention_notes,
+    gradient_by_vech,
+    restricted,
+    structure,
+)
 from matgrad.trace_form import (
     LAYOUTS,
     collect,
@@ -51,6 +58,8 @@ from matgrad.trace_form import (
     trace_form,
     variable_of,
 )
+
+_ZERO_AT_EDGE = ("abs", "relu", "norm1", "norminf")  # 0 where they are not differentiable
 
 MAX_SHOWN = (
     1500  # symbols of an expression, and of its trace form, whose derivation is shown line by line
@@ -116,9 +125,32 @@ class Derivation:
         if any(s.rule == "matrix-power" for s in self.steps):
             self.notes.append("the symbolic power is a whole number, 0 or more")
         self.notes += (
-            convention_notes(wrt, options.structured, not self.subject.is_scalar)
+            convention_notes(
+                wrt,
+                options.structured,
+                direction is None and not self.subject.is_scalar,
+                self.by_vech_twice,
+            )
             + self._nonsmooth_notes()
         )
+
+    @property
+    def by_vech_twice(self) -> bool:
+        """Whether this is the second derivative of a number by the independent entries of a symmetric matrix."""
+        first = self.inner
+        if first is None or self.direction is not None:
+            return False
+        return first.options.structured == "subspace" != self.options.structured
+
+    @property
+    def checked(self) -> Expr:
+        """What the derivative found is compared with differences of."""
+        return gradient_by_vech(self.expression) if self.by_vech_twice else self.subject
+
+    def shape_by(self, wrt: Expr) -> ex.Shape:
+        """The shape of the derivative by a variable."""
+        half = by_vech(wrt, self.subject, self.options.structured)
+        return derivative_shape(self.checked, wrt, half)
 
     @property
     def layout(self) -> str:
@@ -279,7 +311,12 @@ class Derivation:
         """Where the expression is not differentiable, and what is taken there."""
         moving = dependence(DIFFERENTIAL, self.variables)
         found: dict[str, None] = {}
-        for node in ex.postorder(without_definitions(self.expression)):
+        nodes = ex.postorder(without_definitions(self.expression))
+        # Where t is 0, √|t| has no derivative at all, whatever that of |t| is taken to be.
+        under_roots = {e.args[0] for e in nodes if e.op == "sqrt" and e.args[0].op in _ZERO_AT_EDGE}
+        for node in nodes:
+            if node in under_roots:
+                continue
             if node.kind == ex.CALL and node.op in FUNCTIONS and moving(node):
                 function = FUNCTIONS[node.op]
                 later = function.nonsmooth.startswith("not twice") and self.order == 1
@@ -358,11 +395,12 @@ class Derivation:
             recorder.enter(DERIVATIVE)
             mixed = simplify(self._written(final), recorder)
         elif ex.is_zero(final):
-            mixed = ex.zeros(derivative_shape(self.subject, v))
+            mixed = ex.zeros(self.shape_by(v))
         else:
             recorder.enter(DERIVATIVE)
             kind = structure(v) if cookbook else ""
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
+            rule = "read-off-vech-twice" if self.by_vech_twice else rule
             mixed = self._best(rule, final, v)
         part = Part(number, v, final, mixed)
         if self.direction is None:
@@ -437,6 +475,8 @@ def directed(d: Derivation) -> Derivation | None:
     """A second derivative by one variable, times a direction: the derivation that code for `hvp` is made of."""
     if d.order != 2 or d.direction is not None or d.inner is None or d.inner.wrt is not d.wrt:
         return None
+    if d.by_vech_twice:
+        return None  # a direction would be one of vech(X)
     name = next(n for n in ("v", "u", "w", "h", "v_0", "v_1", "v_2") if n not in d.typed.variables)
     v = direction_like(d.wrt, name)
     typed = d.typed._replace(variables={**d.typed.variables, name: v})
@@ -570,6 +610,8 @@ def diff(
     for number, way in enumerate(ways):
         last = number == len(ways) - 1 and direction is None
         chosen = options if last else _inner_options(options)
+        if typed.expr.is_scalar and ways[:2] == [way, way] and structure(way[0]) == "symmetric":
+            chosen.structured = "subspace"  # the second one by entries is made of this gradient
         derivation = Derivation(typed, way, chosen, derivation)
         if check:
             derivation = _verified(derivation, seed)
@@ -687,10 +729,6 @@ def _supported(v: Expr, order: int, options: Options) -> None:
             "the entries of an orthogonal matrix are not independent of one another",
             help="leave out `--structured cookbook` for the Riemannian gradient",
         )
-    if options.structured == "cookbook" and order > 1 and kind in ("symmetric", "skew"):
-        raise Unsupported(
-            "second derivatives are taken in the subspace", help="leave out `--structured cookbook`"
-        )
 
 
 def in_layout(mixed: Expr, y: Expr, wrt: Expr, layout: str) -> Expr:
@@ -734,7 +772,7 @@ def verify(derivation: Derivation, seed: int = 0) -> None:
             )
         else:
             check = check_derivative(
-                d.subject, part.mixed, part.wrt, seed, d.assumptions, d.options.structured
+                d.checked, part.mixed, part.wrt, seed, d.assumptions, d.options.structured
             )
         part.check = check
         if check.undefined and not check.points:

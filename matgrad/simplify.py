@@ -313,6 +313,7 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
         _join_matrix_powers,
         _apply_diagonal,
         _kronecker,
+        _duplication,
         _fold_dot,
         _logistic_factors,
         _quotients,
@@ -483,6 +484,15 @@ def _kronecker(e: Expr, recorder: Recorder) -> Expr:
         if _is(left, "diag") and _is(right, "diag"):
             return recorder.apply("diag-diag", e, x=left.args[0], y=right.args[0])
     return e
+
+
+def _duplication(e: Expr, recorder: Recorder) -> Expr:
+    """L D is I, and between D' and D a Kronecker product may be swapped, so that like terms are added."""
+    for left, right in itertools.pairwise(e.chain):
+        if left.op == "elimination" and right.op == "duplication":
+            return recorder.apply("elimination-duplication", e, S=ex.eye(right.data[1]))
+    after = recorder.run("duplication-outer", e, e)
+    return after if after is not e else recorder.run("duplication-kron", e, e)
 
 
 def _selection(e: Expr, recorder: Recorder) -> Expr:

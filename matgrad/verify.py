@@ -19,7 +19,7 @@ from matgrad.emit.numpy import compiled
 from matgrad.errors import LimitProblem
 from matgrad.expr import Expr
 from matgrad.steps import Check
-from matgrad.structure import structure
+from matgrad.structure import by_vech, structure
 from matgrad.trace_form import derivative_shape
 
 if TYPE_CHECKING:
@@ -282,10 +282,7 @@ def check_derivative(
     `nonzero`) does not hold, or a matrix to invert is nearly singular, are not used.
     """
     kind = structure(wrt)
-    shape = derivative_shape(y, wrt)
-    if kind == "symmetric" and structured == "cookbook" and not y.is_scalar:
-        shape = ex.matrix_shape(y.shape.rows, ex.duplication(wrt.shape.rows).shape.cols)
-    if derivative.shape != shape:
+    if derivative.shape != derivative_shape(y, wrt, by_vech(wrt, y, structured)):
         return Check(False, 0, float("inf"), seed)
 
     return _check(
