@@ -456,14 +456,19 @@ class Derivation:
         return self.to("matgrad")
 
 
-CODE = ("numpy", "jax", "torch")  # the languages that code is emitted in
+CODE = ("numpy", "jax", "torch", "matlab")  # the languages that code is emitted in
 
 
-def emitted(derivation: Derivation, language: str) -> str:
-    """A module of code in one of the languages of CODE."""
+def emitted(derivation: Derivation, language: str, name: str = "") -> str:
+    """A module of code in one of the languages of CODE; `name` is that of its file, which MATLAB has to know."""
+    product = directed(derivation)
+    if language == "matlab":
+        from matgrad.emit import matlab
+
+        return matlab.source(derivation, product, name or matlab.NAME)
     from matgrad.emit import python
 
-    return python.source(derivation, language, directed(derivation))
+    return python.source(derivation, language, product)
 
 
 def directed(d: Derivation) -> Derivation | None:
