@@ -35,10 +35,14 @@ def simplify(e: Expr, recorder: Recorder) -> Expr:
             todo.pop()
             continue
         missing = [a for a in node.args if a not in done]
-        if missing:
+        if missing and (node.kind == ex.MUL or node.op in ("hadamard", "kron")):
+            if not any(ex.is_zero(done[a]) for a in node.args if a in done):
+                todo.append(missing[-1])
+                continue  # one at a time: where one factor is zero, the others are not there any more
+        elif missing:
             todo.extend(missing)
             continue
-        target = ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+        target = ex.rebuild(node, tuple(done.get(a, a) for a in node.args)) if node.args else node
         if target is node:
             target = _improve(node, recorder)
         if target is node:
