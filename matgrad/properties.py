@@ -238,7 +238,7 @@ def has_property(e: Expr, name: str) -> bool:
 
 def properties(e: Expr) -> frozenset[str]:
     """The properties of e that are proved: symmetric, spd, psd, diagonal, skew, orthogonal, lower, upper, invertible
-    (matrices), positive, nonzero (every entry)."""
+    orthonormal (its columns; a matrix that need not be square), (matrices), positive, nonzero (every entry)."""
     known = _known.get(e)
     if known is None:
         for node in ex.postorder(e):
@@ -345,7 +345,7 @@ def _of_call(e: Expr) -> frozenset[str]:
     first = _known[args[0]]
     if op == "transpose":
         turned = {"lower": "upper", "upper": "lower"}
-        return frozenset(turned.get(p, p) for p in first)
+        return frozenset(turned.get(p, p) for p in first if p != "orthonormal")
     if op == "inv":
         return (first & _INVERSE) | {"invertible"}
     if op == "matpow":

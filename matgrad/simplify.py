@@ -336,6 +336,8 @@ def _cancel_inverse(e: Expr, recorder: Recorder) -> Expr:
         if left is ex.transpose(right):
             if has_property(right, "orthogonal"):
                 return recorder.apply("orthogonal-left", e, Q=right)
+            if has_property(right, "orthonormal"):
+                return recorder.apply("orthonormal-columns", e, Q=right)
             if has_property(left, "orthogonal"):
                 return recorder.apply("orthogonal-right", e, Q=left)
     for i, link in enumerate(chain):

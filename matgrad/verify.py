@@ -19,7 +19,7 @@ from matgrad.emit.numpy import compiled
 from matgrad.errors import LimitProblem
 from matgrad.expr import Expr
 from matgrad.steps import Check
-from matgrad.structure import by_vech, structure
+from matgrad.structure import MANIFOLDS, by_vech, structure
 from matgrad.trace_form import derivative_shape
 
 if TYPE_CHECKING:
@@ -168,12 +168,14 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
     value = rng.normal(size=(m, n)) * 0.8
     if way == 1:
         value = rng.uniform(0.4, 1.6, size=(m, n))
+    if "orthonormal" in properties and m < n:
+        return np.full((m, n), np.nan)  # there is none
+    if properties & set(MANIFOLDS):
+        return np.linalg.qr(value)[0]
     if m != n:
         return shrink * value
     if "identity" in properties:
         return np.eye(n)
-    if "orthogonal" in properties:
-        return np.linalg.qr(value)[0]
     return shrink * _square(value, properties, way)
 
 
@@ -206,9 +208,8 @@ def _sample_motion(
     variable: Expr, value: Any, sizes: dict[str, int], rng: np.random.Generator
 ) -> Any:
     """A random direction in which a variable may move at a value."""
-    if structure(variable) == "orthogonal":
-        turn = rng.normal(size=value.shape)
-        return value @ (turn - turn.T)
+    if structure(variable) in MANIFOLDS:
+        return _tangent(value, rng.normal(size=value.shape))
     return sample(variable, sizes, 0, rng)
 
 
@@ -640,7 +641,8 @@ def _columns(motions: list[Any], size: int) -> Any:
 
 def _motions(start: Any, kind: str) -> tuple[list[Any], list[int]]:
     """The directions in which a variable is moved, a basis of its structure in the order of its independent entries
-    (MAX_ENTRIES of them, of a large one), and the places of those entries in vec(X)."""
+    (MAX_ENTRIES of them, of a large one), and the places of those entries in vec(X). For an orthogonal matrix they are
+    more than a basis of its tangent space."""
     import numpy as np
 
     if start.ndim < 2:
@@ -657,7 +659,7 @@ def _motions(start: Any, kind: str) -> tuple[list[Any], list[int]]:
     pairs = [(i, j) for j in range(n) for i in range(m)]
     if kind in ("symmetric", "lower"):
         pairs = [(i, j) for i, j in pairs if i >= j]
-    elif kind in ("skew", "orthogonal"):
+    elif kind == "skew":
         pairs = [(i, j) for i, j in pairs if i > j]
     elif kind == "upper":
         pairs = [(i, j) for i, j in pairs if i <= j]
@@ -671,9 +673,9 @@ def _motions(start: Any, kind: str) -> tuple[list[Any], list[int]]:
         e[i, j] = 1.0
         if kind == "symmetric":
             e[j, i] = 1.0
-        if kind in ("skew", "orthogonal"):
+        if kind == "skew":
             e[j, i] = -1.0
-        motions.append(start @ e if kind == "orthogonal" else e)
+        motions.append(_tangent(start, e) if kind in MANIFOLDS else e)
     return motions, [i + m * j for i, j in pairs]
 
 
@@ -686,8 +688,8 @@ def _outside(claimed: Any, start: Any, kind: str, cookbook: bool) -> float:
             return (d + d.T) / 2
         if kind == "skew":
             return (d - d.T) / 2
-        if kind == "orthogonal":
-            return (d - start @ d.T @ start) / 2
+        if kind in MANIFOLDS:
+            return _tangent(start, d)
         if kind == "diagonal":
             return np.diag(np.diag(d))
         return np.tril(d) if kind == "lower" else np.triu(d)
@@ -698,14 +700,19 @@ def _outside(claimed: Any, start: Any, kind: str, cookbook: bool) -> float:
 
 
 def _moved(start: Any, motion: Any, h: float, kind: str) -> Any:
-    """A variable moved by h in a direction; an orthogonal matrix along the Cayley transform."""
+    """A variable moved by h in a direction; an orthogonal matrix to the polar factor of that, which is orthogonal."""
     import numpy as np
 
-    if kind != "orthogonal":
+    if kind not in MANIFOLDS:
         return start + h * motion
-    turn = 0.5 * h * (start.T @ motion)
-    one = np.eye(len(turn))
-    return start @ np.linalg.solve(one - turn, one + turn)
+    left, _, right = np.linalg.svd(start + h * motion, full_matrices=False)
+    return left @ right
+
+
+def _tangent(start: Any, motion: Any) -> Any:
+    """The part of a motion in the tangent space of the Stiefel manifold."""
+    inner = start.T @ motion
+    return motion - start @ (inner + inner.T) / 2
 
 
 def finite_difference(
