@@ -14,9 +14,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from matgrad.derive import Derivation, diff
     from matgrad.errors import MatgradError
+    from matgrad.simplified import Simplification, simplify
     from matgrad.verdict import Verdict, check
 
-__all__ = ["Derivation", "MatgradError", "Verdict", "__version__", "check", "diff"]
+__all__ = [
+    "Derivation",
+    "MatgradError",
+    "Simplification",
+    "Verdict",
+    "__version__",
+    "check",
+    "diff",
+    "simplify",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,6 +35,10 @@ def __getattr__(name: str) -> Any:
         from matgrad import derive
 
         return getattr(derive, name)
+    if name in ("Simplification", "simplify"):
+        from matgrad import simplified
+
+        return getattr(simplified, name)
     if name in ("Verdict", "check"):
         from matgrad import verdict
 

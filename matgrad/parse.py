@@ -164,7 +164,13 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
             callee, i = derivative
             out.append(callee)
             continue
-        if kind == "NAME" and token.text == "where" and "where" not in declared and out and not bars:
+        if (
+            kind == "NAME"
+            and token.text == "where"
+            and "where" not in declared
+            and out
+            and not bars
+        ):
             out.append(renamed(token, "WHERE"))
             i += 1
             continue

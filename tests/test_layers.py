@@ -40,11 +40,12 @@ ORDER = [
     "structure",
     "differential",
     "trace_form",
-    "simplify",
+    "simplification",
     "render",
     "emit",
     "verify",
     "derive",
+    "simplified",
     "edits",
     "claims",
     "diagnose",
@@ -57,13 +58,17 @@ ORDER = [
 ]
 # The package itself holds the version, which anyone may read; it loads the engine when that is asked for.
 ROOT = "__init__"
-EXCEPTIONS = {(ROOT, "derive"), (ROOT, "errors"), (ROOT, "verdict")}
+EXCEPTIONS = {(ROOT, "derive"), (ROOT, "errors"), (ROOT, "simplified"), (ROOT, "verdict")}
 # Names for type checkers only, never imported when the program runs.
 FOR_TYPES_ONLY = {
     (ROOT, "derive"),
     (ROOT, "errors"),
+    (ROOT, "simplified"),
     (ROOT, "verdict"),
     ("render.report", "derive"),
+    ("render.report", "simplified"),
+    ("render.simplified", "simplified"),
+    ("cli", "simplified"),
     ("render.verdicts", "files"),
     ("render.verdicts", "verdict"),
     ("cli", "derive"),
