@@ -279,7 +279,9 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
 
 def _local_names(tokens: list[Token]) -> set[str]:
     """The names that stand behind `where`, each with an `=` behind it."""
-    start = next((i for i, t in enumerate(tokens) if t.text == "where"), len(tokens))
+    start = next(
+        (i for i, t in enumerate(tokens) if t.type == "NAME" and t.text == "where"), len(tokens)
+    )
     pairs = itertools.pairwise(tokens[start + 1 :])
     return {
         canonical_name(t.text) for t, after in pairs if (t.type, after.type) == ("NAME", "EQUALS")

@@ -702,39 +702,30 @@ def answer_text(d: Derivation, style: str = "matgrad") -> str:
 
     A size that was only inferred is a number that no one has named yet: n is written `len(x)`, m n `rows(X) cols(X)`.
     """
-    change = _readable(d)
+    sizes = measures(d.typed)
+    found = _texts(d, style, lambda e: with_sizes_named(e, sizes))
+    nodes = ex.postorder(*(p.derivative for p in d.parts))
+    if sizes and any(node.kind == ex.CONST and node.op != "size" for node in nodes):
+        # `eye(n)` does as long as only one n fits where it stands; beside a Kronecker product it can be `eye(cols(X))`
+        # that is needed.
+        longer = _texts(d, style, lambda e: ex.resized(e, sizes))
+        if not _read_back(found, d) and _read_back(longer, d):
+            found = longer
+    return "\n".join(found)
+
+
+def _texts(d: Derivation, style: str, change: Callable[[Expr], Expr]) -> list[str]:
     answers = [change(p.derivative) for p in d.parts]
     names = names_for(d, answers, change)
-    return "\n".join(with_where(e, names, style) for e in answers)
+    return [with_where(e, names, style) for e in answers]
 
 
-def _readable(d: Derivation) -> Callable[[Expr], Expr]:
-    """How sizes are named so that the text of an answer alone gives it back.
-
-    `eye(n)` does as long as only one n fits where it stands; beside a Kronecker product it can be `eye(cols(X))` that is needed.
-    """
-    names = measures(d.typed)
-
-    def short(e: Expr) -> Expr:
-        return with_sizes_named(e, names)
-
-    def full(e: Expr) -> Expr:
-        return ex.resized(e, names)
-
-    if not names:
-        return short
-    for part in d.parts:
-        e = part.derivative
-        if any(node.kind == ex.CONST and node.op != "size" for node in ex.postorder(e)):
-            if not _reads_back(short, e, d) and _reads_back(full, e, d):
-                return full
-    return short
+def _read_back(texts: list[str], d: Derivation) -> bool:
+    """Whether each answer is what its text is read as, with sizes of any names."""
+    return all(_is_meant(text, p.derivative, d) for text, p in zip(texts, d.parts, strict=True))
 
 
-def _reads_back(change: Callable[[Expr], Expr], meant: Expr, d: Derivation) -> bool:
-    """Whether the text of a changed expression is read as what is meant, with sizes of any names."""
-    printed = change(meant)
-    text = with_where(printed, names_for(d, [printed], change), "matgrad")
+def _is_meant(text: str, meant: Expr, d: Derivation) -> bool:
     try:
         found = read(text, d.typed.declared)
     except MatgradError:
