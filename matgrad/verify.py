@@ -768,6 +768,25 @@ def check_lines(
     return marks if used else []
 
 
+def check_equal(
+    a: Expr, b: Expr, seed: int = 0, assuming: Sequence[tuple[str, Expr]] = ()
+) -> Check:
+    """Whether two expressions of one shape have the same values at random points."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    worst, used = 0.0, 0
+    with np.errstate(all="ignore"):
+        for attempt in range(ATTEMPTS):
+            if used == POINTS:
+                break
+            values = line_values([a, b], (), assuming, attempt, rng)
+            if values is not None:
+                used += 1
+                worst = max(worst, _gap(*values) / _scale(*values))
+    return Check(worst <= TOLERANCE, used, worst, seed)
+
+
 def line_values(
     states: Sequence[Expr],
     wrt: tuple[Expr, ...],
