@@ -27,7 +27,7 @@ from matgrad.errors import (
 )
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
-from matgrad.properties import is_symmetric, taken_for_granted
+from matgrad.properties import has_property, is_symmetric, taken_for_granted
 from matgrad.render.names import written_length
 from matgrad.rewrite import (
     Recorder,
@@ -319,7 +319,9 @@ class Derivation:
             if node.kind == ex.CALL and node.op in FUNCTIONS and moving(node):
                 function = FUNCTIONS[node.op]
                 later = function.nonsmooth.startswith("not twice") and self.order == 1
-                if function.nonsmooth and not function.assumes and not later:
+                kink = "where an entry is 0" in function.nonsmooth
+                smooth = kink and has_property(node.args[0], "positive")
+                if function.nonsmooth and not function.assumes and not later and not smooth:
                     found[f"{function_name(node)} is {function.nonsmooth}"] = None
         return list(found)
 

@@ -123,6 +123,16 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return recorder.run("basis-entry", e, e)
     if e.kind != ex.CALL:
         return e
+    if e.op in ("abs", "sign") and e.is_scalar and has_property(e.args[0], "positive"):
+        return recorder.apply(f"{e.op}-of-positive", e, x=e.args[0])
+    if e.op == "sqrt" and e.is_scalar and _is(e.args[0], "power"):
+        base, exponent = e.args[0].args
+        if ex.integer(exponent) == 2:
+            return recorder.apply("root-of-square", e, x=base)
+    if e.op == "det" and e.args[0].op == "eye":
+        return recorder.apply("determinant-of-identity", e, A=e.args[0])
+    if e.op == "tr" and has_property(e.args[0], "skew"):
+        return recorder.apply("skew-has-no-trace", e, A=e.args[0])
     if e.op == "inv" and has_property(e.args[0], "orthogonal"):
         return recorder.apply("orthogonal-inverse", e, Q=e.args[0])
     if e.op == "inv" and _is(e.args[0], "kron"):
