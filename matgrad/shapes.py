@@ -277,7 +277,19 @@ def _declaration(node: Syntax, text: str) -> Declared:
     elif word == "matrix" or word == "constant":
         m, n = sizes(2)
         shape = ex.matrix_shape(m, n)
+    elif word == "orthogonal" and len(dims) == 2 and dims[0] != dims[1]:
+        m, n = dims
+        if isinstance(m, int) and isinstance(n, int) and m < n:
+            raise ShapeProblem(
+                f"no matrix of {m} rows has {n} orthonormal columns",
+                (Mark(kind.start, kind.end),),
+                f"write `orthogonal({n}, {m})`",
+                text,
+            )
+        shape = ex.matrix_shape(m, n)
+        properties = ("orthonormal",)
     elif word in _SQUARE_PROPERTIES:
+        dims = list(dict.fromkeys(dims)) if word == "orthogonal" else dims
         n = sizes(1)[0]
         shape = ex.matrix_shape(n, n)
         properties = (word, *_IMPLIED.get(word, ()))
