@@ -40,8 +40,7 @@ def value_and_derivative(*, T, U, V):
 def hvp(v, *, T, U, V):
     """The second derivative times a direction v of U's shape."""
     T, U, V, _, _, _ = _arguments(T, U, V)
-    v = _array("v", v, 2, U)
-    _expect("v", v.shape, U.shape, "(m, p)")
+    v = _direction(v, U)
     return 2 * (v @ (V.T @ V))
 
 
@@ -66,6 +65,13 @@ def _arguments(T, U, V):
     _expect("U", U.shape, (m, p), "(m, p)")
     _expect("V", V.shape, (n, p), "(n, p)")
     return T, U, V, m, n, p
+
+
+def _direction(v, U):
+    """The direction, checked: of the shape of U."""
+    v = _array("v", v, 2, U)
+    _expect("v", v.shape, U.shape, "(m, p)")
+    return v
 
 
 def _array(name, value, axes, like):

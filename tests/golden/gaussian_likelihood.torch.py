@@ -23,17 +23,18 @@ def derivative(*, Sigma, C):
     """The derivative by Σ."""
     Sigma, C, _ = _arguments(Sigma, C)
     factor1 = torch.linalg.cholesky(Sigma)
-    M1 = torch.cholesky_solve(torch.cholesky_solve(C.T, factor1).T, factor1) - torch.cholesky_inverse(factor1)
-    return 0.5 * M1
+    M1 = torch.cholesky_inverse(factor1)
+    return 0.5 * (M1 @ (C @ M1) - M1)
 
 
 def value_and_derivative(*, Sigma, C):
     """Both, with shared work."""
     Sigma, C, _ = _arguments(Sigma, C)
     factor1 = torch.linalg.cholesky(Sigma)
-    M1 = torch.cholesky_solve(C, factor1)
-    c1 = -0.5 * (2 * torch.sum(torch.log(torch.diagonal(factor1)))) - 0.5 * torch.sum(torch.diagonal(M1))
-    return c1, 0.5 * (torch.cholesky_solve(M1.T, factor1) - torch.cholesky_inverse(factor1))
+    M1 = torch.cholesky_inverse(factor1)
+    M2 = M1 @ C
+    c1 = -0.5 * (2 * torch.sum(torch.log(torch.diagonal(factor1)))) - 0.5 * torch.sum(torch.diagonal(M2))
+    return c1, 0.5 * (M1 @ M2.T - M1)
 
 
 def _arguments(Sigma, C):

@@ -40,8 +40,7 @@ def value_and_derivative(*, X, w, y):
 def hvp(v, *, X, w, y):
     """The second derivative times a direction v of w's shape."""
     X, w, _, _, _ = _arguments(X, w, y)
-    v = _array("v", v, 1, w)
-    _expect("v", v.shape, w.shape, "(n,)")
+    v = _direction(v, w)
     v1 = torch.sigmoid(X @ w)
     return v1 * (1 - v1) * (X @ v) @ X
 
@@ -55,6 +54,13 @@ def _arguments(X, w, y):
     _expect("w", w.shape, (n,), "(n,)")
     _expect("y", y.shape, (m,), "(m,)")
     return X, w, y, m, n
+
+
+def _direction(v, w):
+    """The direction, checked: of the shape of w."""
+    v = _array("v", v, 1, w)
+    _expect("v", v.shape, w.shape, "(n,)")
+    return v
 
 
 def _array(name, value, axes, like):

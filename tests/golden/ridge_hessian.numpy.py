@@ -43,8 +43,7 @@ def value_and_derivative(*, A, x, b, c):
 def hvp(v, *, A, x, b, c):
     """The second derivative times a direction v of x's shape."""
     A, x, _, c, _, _ = _arguments(A, x, b, c)
-    v = _array("v", v, 1)
-    _expect("v", v.shape, x.shape, "(n,)")
+    v = _direction(v, x)
     return 2 * (A.dot(v).dot(A) + c * v)
 
 
@@ -69,6 +68,18 @@ def _arguments(A, x, b, c):
     _expect("x", x.shape, (n,), "(n,)")
     _expect("b", b.shape, (m,), "(m,)")
     return A, x, b, c, m, n
+
+
+def _direction(v, x):
+    """The direction, checked: of the shape of x."""
+    try:
+        if v.dtype is _FLOAT64 and v.shape == x.shape:
+            return v
+    except AttributeError:
+        pass
+    v = _array("v", v, 1)
+    _expect("v", v.shape, x.shape, "(n,)")
+    return v
 
 
 def _array(name, value, axes):

@@ -22,14 +22,14 @@ def derivative(*, S):
     """The derivative by S."""
     S, _ = _arguments(S)
     v1 = _eigvecmax(S)
-    return np.outer(v1, v1)
+    return v1[:, None] * v1
 
 
 def value_and_derivative(*, S):
     """Both, with shared work."""
     S, _ = _arguments(S)
     v1 = _eigvecmax(S)
-    return _eigmax(S), np.outer(v1, v1)
+    return _eigmax(S), v1[:, None] * v1
 
 
 def _arguments(S):
