@@ -239,6 +239,8 @@ def test_a_wrong_shape_is_named() -> None:
     module = load(diff("norm2(A*x - b)^2", "x", check=False).to("numpy"))
     with pytest.raises(ValueError, match=r"b should have the shape \(m,\) = \(3,\), not \(2,\)"):
         module["value"](A=np.ones((3, 2)), x=np.ones(2), b=np.ones(2))
+    with pytest.raises(ValueError, match="A should be real, not complex"):
+        module["value"](A=np.ones((3, 2)) * 1j, x=np.ones(2), b=np.ones(3))
     with pytest.raises(ValueError, match="A should be a matrix"):
         module["value"](A=np.ones(3), x=np.ones(2), b=np.ones(2))
     assert module["value"](A=[[1, 2]], x=[1, 1], b=[1]) == 4.0

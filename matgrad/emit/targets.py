@@ -511,6 +511,8 @@ def _real(value: Value, code: Code) -> Code:
 _NUMPY_ARRAY = '''def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:
@@ -615,6 +617,8 @@ _JAX_FUNCTIONS = {
 _JAX_ARRAY = '''def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = jnp.asarray(value)
+    if jnp.iscomplexobj(array):
+        raise ValueError(f"{name} should be real, not complex")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     if array.ndim != axes:
@@ -832,10 +836,12 @@ for _way, _axis in ((1, 0), (2, 1)):
 _TORCH_ARRAY = '''def _array(name, value, axes, like):
     """The value as a tensor of floats with this number of axes."""
     if not isinstance(value, torch.Tensor):
-        if isinstance(like, torch.Tensor):
+        if isinstance(like, torch.Tensor) and like.is_floating_point():
             value = torch.as_tensor(value, dtype=like.dtype, device=like.device)
         else:
             value = torch.as_tensor(value, dtype=torch.float64)
+    if value.is_complex():
+        raise ValueError(f"{name} should be real, not complex")
     if not value.is_floating_point():
         value = value.to(torch.float64)
     if value.ndim != axes:
