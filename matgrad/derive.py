@@ -27,7 +27,7 @@ from matgrad.errors import (
 )
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
-from matgrad.properties import is_symmetric, taken_for_granted
+from matgrad.properties import has_property, is_symmetric, taken_for_granted
 from matgrad.render.names import written_length
 from matgrad.rewrite import (
     Recorder,
@@ -40,7 +40,7 @@ from matgrad.rewrite import (
     without_definitions,
 )
 from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
-from matgrad.simplify import simplify, simplify_sum
+from matgrad.simplification import multiplied_out, shortest, simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, DIFFERENTIAL, Check, Line, Step
 from matgrad.structure import (
     MANIFOLDS,
@@ -66,7 +66,6 @@ MAX_SHOWN = (
     1500  # symbols of an expression, and of its trace form, whose derivation is shown line by line
 )
 MAX_SIMPLIFIED = 1_000_000  # symbols of a derivative that is simplified
-MAX_EXPANDED = 150  # symbols of an answer that is multiplied out to see whether it gets shorter
 MAX_WRITTEN = 200_000  # symbols of an answer that is written out
 
 
@@ -337,7 +336,9 @@ class Derivation:
             if node.kind == ex.CALL and node.op in FUNCTIONS and moving(node):
                 function = FUNCTIONS[node.op]
                 later = function.nonsmooth.startswith("not twice") and self.order == 1
-                if function.nonsmooth and not function.assumes and not later:
+                kink = "where an entry is 0" in function.nonsmooth
+                smooth = kink and has_property(node.args[0], "positive")
+                if function.nonsmooth and not function.assumes and not later and not smooth:
                     found[f"{function_name(node)} is {function.nonsmooth}"] = None
         return list(found)
 
@@ -353,7 +354,7 @@ class Derivation:
         return ex.zeros(self.subject.shape)
 
     def _read_off(self, rule: str, final: Expr) -> Expr:
-        """The derivative that a term of the trace form gives, simplified."""
+        """The derivative that a term of the trace form gives."""
         found = self.recorder.run(rule, final, final)
         if ex.cost(found) > MAX_SIMPLIFIED:  # simplifying walks along every product of every term
             raise LimitProblem(
@@ -362,39 +363,23 @@ class Derivation:
                 " and apply the chain rule to the pieces",
             )
         self.recorder.next_line()
-        return simplify(self._written(found), self.recorder)
+        return self._written(found)
 
-    def _best(self, rule: str, final: Expr, v: Expr) -> Expr:
-        """The derivative read off and simplified; multiplied out first where that shows the symmetry of a Hessian, or
-        ends in something shorter."""
-        recorder, start = self.recorder, len(self.recorder.steps)
-        found = self._read_off(rule, final)
-        second = self._is_second(v)
-        hidden = second and not is_symmetric(found)
-        if not hidden and (ex.cost(found) > MAX_EXPANDED or not _has_product_of_sums(found)):
+    def _simplified(self, e: Expr, v: Expr) -> Expr:
+        """The derivative read off, simplified; multiplied out where that shows the symmetry of a Hessian."""
+        if not self._is_second(v):
+            return shortest(e, self.recorder)
+        start = len(self.steps)
+        found = simplify(e, self.recorder)
+        if is_symmetric(found):
             return found
-        steps = recorder.steps[start:]
-        del recorder.steps[start:]
-        recorder.enter(DERIVATIVE)
-        recorder.keeps_symmetry = True
-        other = self._read_off(rule, final)
-        recorder.keeps_symmetry = False
-        if hidden and is_symmetric(other):
+        steps = self.steps[start:]
+        del self.steps[start:]
+        other = multiplied_out(e, self.recorder)
+        if is_symmetric(other):
             return other
-        if not second:
-            recorder.enter(DERIVATIVE)  # what was multiplied out may be factored again
-            other = simplify(other, recorder)
-            if ex.cost(other) < ex.cost(found) and self._leads(final, start, other):
-                return other
-        recorder.steps[start:] = steps
+        self.steps[start:] = steps
         return found
-
-    def _leads(self, final: Expr, start: int, end: Expr) -> bool:
-        """Whether the steps from `start` on can be replayed, and lead to `end`."""
-        try:
-            return self._followed(final, self.steps[start:]) is end
-        except MatgradError:
-            return False
 
     def _is_second(self, v: Expr) -> bool:
         """Whether this is the second derivative of a number by one variable, which is symmetric."""
@@ -410,7 +395,7 @@ class Derivation:
         cookbook = self.options.structured == "cookbook"
         if self.direction is not None:
             recorder.enter(DERIVATIVE)
-            mixed = simplify(self._written(final), recorder)
+            mixed = shortest(self._written(final), recorder)
         elif ex.is_zero(final):
             mixed = ex.zeros(self.shape_by(v))
         else:
@@ -419,7 +404,7 @@ class Derivation:
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
             rule = "read-off-vech-twice" if self.by_vech_twice else rule
             rule = "read-off-tangent-twice" if self.tangent_twice else rule
-            mixed = self._best(rule, final, v)
+            mixed = self._simplified(self._read_off(rule, final), v)
         part = Part(number, v, final, mixed)
         if self.direction is None:
             part.derivative = in_layout(mixed, self.subject, v, self.layout)
@@ -505,15 +490,6 @@ def directed(d: Derivation) -> Derivation | None:
     if d.check is not None:
         verify(product)
     return product
-
-
-def _has_product_of_sums(e: Expr) -> bool:
-    """Whether multiplying out would change e, beyond its outermost product."""
-    return any(
-        n.kind == ex.ADD
-        and any(t.kind == ex.MUL and any(a.kind == ex.ADD for a in t.args) for t in n.args)
-        for n in ex.postorder(e)
-    )
 
 
 def _terms(e: Expr) -> tuple[Expr, ...]:

@@ -1271,6 +1271,10 @@ class Recorder:
             self._becomes: dict[Expr, Expr] = {}
         self.next_line()
 
+    def forget(self) -> None:
+        """Let what was rewritten be rewritten in another way from now on, within this phase."""
+        self.enter(self.phase)
+
     def next_line(self) -> None:
         """What follows is shown on a line of its own."""
         self.line += 1

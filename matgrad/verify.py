@@ -391,13 +391,15 @@ class Guard:
         assuming: Sequence[tuple[str, Expr]],
         variables: list[Expr],
     ) -> None:
-        bound = {e.data[0] for e in ex.postorder(*roots) if e.kind == ex.SUM}
+        nodes = ex.postorder(*roots)
+        bound = {e.data[0] for e in nodes if e.kind == ex.SUM}
+        open_indices = ex.open_indices(nodes)
         wanted = list(assuming)
-        for e in ex.postorder(*roots):
+        for e in nodes:
             condition = _CONDITIONS.get(e.op) if e.kind == ex.CALL else None
             if e.op in ("power", "epow") and e.args[1].kind == ex.NUM and e.args[1].data < 0:
                 condition = "not near 0"  # what is small below a bar makes rounding errors large
-            if condition is None or _has_diff(e) or ex.index_names(e) & bound:
+            if condition is None or _has_diff(e) or open_indices[e] & bound:
                 continue
             if e.op in _SIGNED:  # the sign is that of the largest entry
                 wanted.append(("sizes apart", e))
@@ -797,6 +799,25 @@ def check_lines(
                 )
                 marks[i] = marks[i] and same
     return marks if used else []
+
+
+def check_equal(
+    a: Expr, b: Expr, seed: int = 0, assuming: Sequence[tuple[str, Expr]] = ()
+) -> Check:
+    """Whether two expressions of one shape have the same values at random points."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    worst, used = 0.0, 0
+    with np.errstate(all="ignore"):
+        for attempt in range(ATTEMPTS):
+            if used == POINTS:
+                break
+            values = line_values([a, b], (), assuming, attempt, rng)
+            if values is not None:
+                used += 1
+                worst = max(worst, _gap(*values) / _scale(*values))
+    return Check(worst <= TOLERANCE, used, worst, seed)
 
 
 def line_values(

@@ -18,7 +18,7 @@ from test_errors import ENVIRONMENT, UNSET, Result, run
 import matgrad
 from matgrad import expr as ex
 from matgrad.rulebook import entries
-from matgrad.simplify import simplify
+from matgrad.simplification import shortest
 
 CHECK = re.compile(
     r"✓ agrees with finite differences at 5 random points, worst relative error (0|[1-9]e-\d+)"
@@ -628,7 +628,7 @@ def test_a_wrong_answer_is_never_printed(
     options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "matgrad.derive.simplify", lambda e, recorder: ex.mul(ex.num(2), simplify(e, recorder))
+        "matgrad.derive.shortest", lambda e, recorder: ex.mul(ex.num(2), shortest(e, recorder))
     )
     result = run("diff", "x'A x", "--wrt", "x", *options)
     assert result.code == 70
@@ -644,7 +644,7 @@ def test_an_internal_error_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(*_: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr("matgrad.derive.simplify", broken)
+    monkeypatch.setattr("matgrad.derive.shortest", broken)
     result = run("diff", "x'A x", "--wrt", "x")
     assert result == Result(
         70,

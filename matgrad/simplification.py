@@ -15,9 +15,11 @@ from fractions import Fraction
 
 from matgrad import expr as ex
 from matgrad.dims import Dim
+from matgrad.errors import MatgradError
 from matgrad.expr import Expr, cost
 from matgrad.properties import has_property, push_transposes
-from matgrad.rewrite import Recorder, number_of
+from matgrad.rewrite import Recorder, Replay, number_of
+from matgrad.steps import Step
 
 
 def simplify(e: Expr, recorder: Recorder) -> Expr:
@@ -53,6 +55,52 @@ def simplify(e: Expr, recorder: Recorder) -> Expr:
     return _present(done[e], recorder)
 
 
+MAX_EXPANDED = 150  # symbols of an answer that is multiplied out to see whether it gets shorter
+
+
+def shortest(e: Expr, recorder: Recorder) -> Expr:
+    """`simplify`, or the same of e multiplied out, if that ends in something shorter."""
+    start = len(recorder.steps)
+    found = simplify(e, recorder)
+    if cost(found) > MAX_EXPANDED or not _has_product_of_sums(found):
+        return found
+    steps = recorder.steps[start:]
+    del recorder.steps[start:]
+    other = simplify(multiplied_out(e, recorder), recorder)
+    if cost(other) < cost(found) and _leads(e, recorder.steps[start:], other):
+        return other
+    recorder.steps[start:] = steps
+    return found
+
+
+def multiplied_out(e: Expr, recorder: Recorder) -> Expr:
+    """The expression simplified, with sums of products instead of products of sums. It may be longer."""
+    recorder.forget()
+    recorder.keeps_symmetry = True
+    found = simplify(e, recorder)
+    recorder.keeps_symmetry = False
+    recorder.forget()  # what was multiplied out may be factored again
+    return found
+
+
+def _leads(start: Expr, steps: list[Step], end: Expr) -> bool:
+    """Whether the steps can be replayed, and lead to `end`."""
+    replay = Replay(start)
+    try:
+        return all(map(replay.follow, steps)) and replay.state is end
+    except MatgradError:
+        return False
+
+
+def _has_product_of_sums(e: Expr) -> bool:
+    """Whether multiplying out would change e, beyond its outermost product."""
+    return any(
+        n.kind == ex.ADD
+        and any(t.kind == ex.MUL and any(a.kind == ex.ADD for a in t.args) for t in n.args)
+        for n in ex.postorder(e)
+    )
+
+
 def simplify_sum(e: Expr, recorder: Recorder) -> Expr:
     """The sum e with its own terms joined; what stands inside the terms is left alone."""
     while e.kind == ex.ADD:
@@ -79,6 +127,16 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return recorder.run("basis-entry", e, e)
     if e.kind != ex.CALL:
         return e
+    if e.op in ("abs", "sign") and e.is_scalar and has_property(e.args[0], "positive"):
+        return recorder.apply(f"{e.op}-of-positive", e, x=e.args[0])
+    if e.op == "sqrt" and e.is_scalar and _is(e.args[0], "power"):
+        base, exponent = e.args[0].args
+        if ex.integer(exponent) == 2:
+            return recorder.apply("root-of-square", e, x=base)
+    if e.op == "det" and e.args[0].op == "eye":
+        return recorder.apply("determinant-of-identity", e, A=e.args[0])
+    if e.op == "tr" and has_property(e.args[0], "skew"):
+        return recorder.apply("skew-has-no-trace", e, A=e.args[0])
     if e.op == "inv" and has_property(e.args[0], "orthogonal"):
         return recorder.apply("orthogonal-inverse", e, Q=e.args[0])
     if e.op == "inv" and _is(e.args[0], "kron"):
@@ -673,7 +731,7 @@ def _like_terms(e: Expr, recorder: Recorder) -> Expr:
             if term.chain and len(term.chain) > 1:
                 run = ex.mul(*term.chain)
                 turned = push_transposes(ex.mul(*(ex.transpose(c) for c in reversed(term.chain))))
-                if turned is run:
+                if turned is run or cost(turned) > cost(run):
                     continue
                 twin = ex.mul(*term.scalars, turned)
                 if twin in seen:
