@@ -17,7 +17,7 @@ from matgrad import expr as ex
 from matgrad.dims import Dim
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr, cost
-from matgrad.properties import has_property, push_transposes
+from matgrad.properties import has_property, is_symmetric, push_transposes
 from matgrad.rewrite import Recorder, Replay, number_of
 from matgrad.steps import Step
 
@@ -365,7 +365,7 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
     if e.coefficient == -1 and not e.scalars and len(e.chain) == 1 and e.chain[0].kind == ex.ADD:
         if any(number_of(t).data < 0 for t in e.chain[0].args):
             return recorder.run("expand", e, e)  # -(A - B) is B - A
-    if recorder.keeps_symmetry and len(e.chain) > 1:
+    if recorder.keeps_symmetry and len(e.chain) > 1 and not is_symmetric(e):
         after = recorder.run("expand", e, e)
         if after is not e:
             return after
