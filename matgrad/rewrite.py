@@ -1051,28 +1051,27 @@ def _duplication_kron(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return e
 
 
-def _duplication_outer(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
-    """D' (y' ⊗ (A ⊗ x) + C) as D' ((x y') ⊗ A + C)."""
+def _duplication_commutation(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """D' (K A + B) as D' (A + B), and (A K + B) D as (A + B) D."""
 
-    def swapped(term: Expr) -> Expr:
-        if len(term.chain) != 1 or term.chain[0].op != "kron":
+    def without(term: Expr, end: int) -> Expr:
+        if not term.chain or term.chain[end].op != "commutation":
             return term
-        row, rest = term.chain[0].args
-        if row.shape.kind != ex.ROW or rest.op != "kron" or rest.args[1].shape.kind != ex.VECTOR:
-            return term
-        matrix, column = rest.args
-        if not row.shape.cols == column.shape.rows == matrix.shape.rows:
-            return term
+        rest = term.chain[1:] if end == 0 else term.chain[:-1]
         number = ex.mul(ex.num(term.coefficient), *term.scalars)
-        return ex.mul(number, ex.kron(ex.mul(column, row), matrix))
+        return ex.mul(number, *rest) if rest else ex.mul(number, ex.eye(term.shape.rows))
 
-    for i, (left, right) in enumerate(zip(e.chain, e.chain[1:], strict=False)):
-        if left.op == "transpose" and left.args[0].op == "duplication":
-            terms = right.args if right.kind == ex.ADD else (right,)
-            after = ex.add(*map(swapped, terms))
-            if after is not right:
-                number = ex.mul(ex.num(e.coefficient), *e.scalars)
-                return ex.mul(number, *e.chain[: i + 1], after, *e.chain[i + 2 :])
+    for i, link in enumerate(e.chain):
+        turned = link.op == "transpose" and link.args[0].op == "duplication"
+        beside = i + 1 if turned else i - 1
+        if not (turned or link.op == "duplication") or not 0 <= beside < len(e.chain):
+            continue
+        inner = e.chain[beside]
+        terms = inner.args if inner.kind == ex.ADD else (inner,)
+        after = ex.add(*(without(t, 0 if turned else -1) for t in terms))
+        if after is not inner:
+            number = ex.mul(ex.num(e.coefficient), *e.scalars)
+            return ex.mul(number, *e.chain[:beside], after, *e.chain[beside + 1 :])
     return e
 
 
@@ -1110,7 +1109,7 @@ PROCEDURES: dict[str, Procedure] = {
     "read-off-vech-twice": _read_off_vech_twice,
     "read-off-tangent-twice": _read_off_tangent_twice,
     "duplication-kron": _duplication_kron,
-    "duplication-outer": _duplication_outer,
+    "duplication-commutation": _duplication_commutation,
     "stack-factor": _stack_factor,
     "one-transpose": _one_transpose,
     "scalar-out": lambda e, depends: _linear_scalar(e, lambda a: True),

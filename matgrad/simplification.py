@@ -39,8 +39,9 @@ def simplify(e: Expr, recorder: Recorder) -> Expr:
         missing = [a for a in node.args if a not in done]
         if missing and (node.kind == ex.MUL or node.op in ("hadamard", "kron")):
             if not any(ex.is_zero(done[a]) for a in node.args if a in done):
-                todo.append(missing[-1])
-                continue  # one at a time: where one factor is zero, the others are not there any more
+                # One at a time, what may be in another first: where one is zero, the others are not there any more.
+                todo.append(min(missing, key=cost))
+                continue
         elif missing:
             todo.extend(missing)
             continue
@@ -297,6 +298,12 @@ def _improve_kron(e: Expr, recorder: Recorder) -> Expr:
         return recorder.run("transposes", after, after)
     if _is(b, "kron") and b.shape.kind == ex.MATRIX:
         c, d = b.args
+        if a.shape.kind == ex.ROW and c.shape.kind == ex.MATRIX and d.shape.kind == ex.VECTOR:
+            after = recorder.apply("kron-row-and-column", e, y=ex.transpose(a), A=c, x=d)
+            return recorder.run("transposes", after, after)
+        if a.shape.kind == ex.VECTOR and c.shape.kind == ex.MATRIX and d.shape.kind == ex.ROW:
+            after = recorder.apply("kron-column-and-row", e, x=a, A=c, y=ex.transpose(d))
+            return recorder.run("transposes", after, after)
         if a.shape.kind == ex.ROW and c.shape.kind == ex.VECTOR:
             after = recorder.apply("kron-rows-and-columns", e, y=ex.transpose(a), x=c, A=d)
             return recorder.run("transposes", after, after)
@@ -555,7 +562,7 @@ def _duplication(e: Expr, recorder: Recorder) -> Expr:
     for left, right in itertools.pairwise(e.chain):
         if left.op == "elimination" and right.op == "duplication":
             return recorder.apply("elimination-duplication", e, S=ex.eye(right.data[1]))
-    after = recorder.run("duplication-outer", e, e)
+    after = recorder.run("duplication-commutation", e, e)
     return after if after is not e else recorder.run("duplication-kron", e, e)
 
 
