@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,6 +39,9 @@ NUDGES = 4
 ATTEMPTS = 6  # at one pair of sizes and way of sampling
 WAYS = 4
 SIZES = 5
+FAR = (10.0, 0.02, 300.0, 5000.0)  # what the variables are multiplied by at the points far away
+FAR_PLACES = (0, 10, 1, 11)
+FAR_TOLERANCE = 1e-6  # there, where cancellation is worse
 
 Value = Callable[[Point], Any]
 """The value of something at a point: a matrix, a vector as one column; None where it is not defined."""
@@ -92,7 +95,8 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
             found, problem = inside, None
             unknown = tuple(v.data[0] for v in ex.variables(inside) if v.data[0] not in declared)
     if found is None or found.shape != expected:
-        other = _with_known_sizes(parsed, d, declared, found)
+        given = declarations(list(let))
+        other = _with_known_sizes(parsed, d, given, declared, found)
         if other is not None:
             parsed, found = other
             problem = None
@@ -100,13 +104,19 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
 
 
 def _with_known_sizes(
-    parsed: Parsed, d: Derivation, declared: Mapping[str, Declared], found: Expr | None
+    parsed: Parsed,
+    d: Derivation,
+    given: Mapping[str, Declared],
+    declared: Mapping[str, Declared],
+    found: Expr | None,
 ) -> tuple[Parsed, Expr] | None:
     """A claim that calls a size by another name than the derivation, as in `ones(n)` where nothing said that x has n entries.
 
-    The names that are tried are sizes elsewhere, and mean nothing in the expression."""
+    The names that are tried are sizes elsewhere, and mean nothing in the expression; what they may be is a size that
+    nobody named."""
     inside = [v.shape for v in d.typed.variables.values()]
-    own = atoms(d.derivative.shape, *inside)
+    named = atoms(*(k.shape for k in given.values()))
+    own = [n for n in atoms(d.derivative.shape, *inside) if n not in named]
     elsewhere = {*atoms(*(k.shape for k in declared.values()))}
     elsewhere |= {*atoms(found.shape)} if found is not None else set()
     spoken = [str(n.value) for n in parsed.nodes if n.kind == "name"]
@@ -216,6 +226,14 @@ class Ground:
         self.expected_at = self.value(d.derivative)
         self.samples = list(self.draw())
 
+    def far(self, factor: float) -> list[Sample]:
+        """Points with much larger or much smaller numbers."""
+
+        def times(point: Point, rng: np.random.Generator) -> Point:
+            return self.multiplied(point, factor)
+
+        return list(itertools.islice(self.draw(times, places=FAR_PLACES), 2))
+
     def value(self, e: Expr) -> Value:
         """The value of an expression at points."""
         import numpy as np
@@ -241,7 +259,7 @@ class Ground:
         self,
         change: Callable[[Point, np.random.Generator], Point | None] | None = None,
         guarded: bool = True,
-        count: int = SIZES * WAYS,
+        places: Iterable[int] = range(SIZES * WAYS),
     ) -> Iterator[Sample]:
         """Points at which the derivative has a value, in every way of sampling at every choice of sizes.
 
@@ -251,7 +269,7 @@ class Ground:
 
         rng = np.random.default_rng(self.seed)
         with np.errstate(all="ignore"):
-            for place in range(count):
+            for place in places:
                 for attempt in range(ATTEMPTS):
                     sizes = self.sizes(place % SIZES, rng, attempt % 4 > 1)
                     way = (place // SIZES + attempt) % WAYS
@@ -291,6 +309,14 @@ class Ground:
         ]
         return point._replace(values=values)
 
+    def multiplied(self, point: Point, factor: float) -> Point:
+        """A point with every variable multiplied that may be."""
+        values = [
+            v if {"integer", "identity", "orthogonal"} & variable.data[1] else v * factor
+            for v, variable in zip(point.values, self.variables, strict=True)
+        ]
+        return point._replace(values=values)
+
 
 class Comparison(NamedTuple):
     """What the points say of a claim."""
@@ -300,15 +326,31 @@ class Comparison(NamedTuple):
     worst: float  # the largest relative error
     undefined: int  # points at which the claim has no value and the derivative has one
     other_shape: bool = False
+    far: float = 1.0  # what the variables are multiplied by where it is wrong
 
 
 def compare(ground: Ground, claim: Value, tolerance: float = TOLERANCE) -> Comparison:
-    """Compare a claim with the derivative at every point. What rounding errors can explain is not counted."""
+    """Compare a claim with the derivative at every point. What rounding errors can explain is not counted.
+
+    A claim that agrees at all of them is tried far away, too: a formula in pieces may be right in the middle only. Where
+    it has no value there, the numbers were too large."""
+    found = _compared(ground, ground.samples, claim, tolerance)
+    if found.ok and tolerance == TOLERANCE:
+        for factor in FAR:
+            there = _compared(ground, ground.far(factor), claim, tolerance)
+            if there.worst > FAR_TOLERANCE:
+                return found._replace(ok=False, worst=there.worst, far=factor)
+    return found
+
+
+def _compared(
+    ground: Ground, samples: Sequence[Sample], claim: Value, tolerance: float
+) -> Comparison:
     import numpy as np
 
     worst, points, undefined, telling, ok = 0.0, 0, 0, 0, True
     with np.errstate(all="ignore"):
-        for sample in ground.samples:
+        for sample in samples:
             value = claim(sample.point)
             if value is None or not np.all(np.isfinite(value)):
                 undefined += 1

@@ -189,7 +189,7 @@ def _formula(d: Derivation, claim: Claim, seed: int) -> Verdict:
     elif not found.points and not shape:
         failure = "rounding errors of the claim are larger than its value at every point"
     worst = found.worst if 0 < found.worst < 1 else 1.0
-    case = Case(ground, value, claim, seed, worst=worst, rest=rest)
+    case = Case(ground, value, claim, seed, worst=worst, rest=rest, far=found.far)
     return _wrong(case, found, symbolic, shape, failure)
 
 
@@ -247,7 +247,11 @@ def _function(
     if found.other_shape and code.returned is not None:
         shape = f"the function returned an array of shape {code.returned}, and the derivative has shape {code.wanted}"
     verdict = _wrong(
-        Case(ground, value, None, seed, code.tolerance), found, OPEN, shape, code.failure
+        Case(ground, value, None, seed, code.tolerance, far=found.far),
+        found,
+        OPEN,
+        shape,
+        code.failure,
     )
     return verdict._replace(claim=code.name, code=True, notes=tuple(notes))
 
