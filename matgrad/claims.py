@@ -43,6 +43,18 @@ FAR = (10.0, 0.02, 300.0, 5000.0)  # what the variables are multiplied by at the
 FAR_PLACES = (0, 10, 1, 11)
 FAR_TOLERANCE = 1e-6  # there, where cancellation is worse
 
+
+class Precision(NamedTuple):
+    """The numbers that a claim is computed with, and how it is compared: the tolerance relative to the largest entry of
+    the derivative, and the relative change of the variables that shows how far rounding errors reach."""
+
+    name: str
+    tolerance: float
+    nudge: float
+
+
+DOUBLE = Precision("float64", TOLERANCE, NUDGE)
+
 Value = Callable[[Point], Any]
 """The value of something at a point: a matrix, a vector as one column; None where it is not defined."""
 
@@ -296,7 +308,7 @@ class Ground:
             return None
         return Sample(point, expected, max(largest(expected), 1e-3 * largest(base), 1e-5))
 
-    def nudged(self, point: Point, number: int = 0) -> Point:
+    def nudged(self, point: Point, number: int = 0, size: float = NUDGE) -> Point:
         """A point as near as makes no difference but by rounding."""
         import numpy as np
 
@@ -304,7 +316,7 @@ class Ground:
         values = [
             v
             if "integer" in variable.data[1] or "identity" in variable.data[1]
-            else v * (1 + NUDGE * rng.choice([-1.0, 1.0], size=np.shape(v)))
+            else v * (1 + size * rng.choice([-1.0, 1.0], size=np.shape(v)))
             for v, variable in zip(point.values, self.variables, strict=True)
         ]
         return point._replace(values=values)
@@ -325,30 +337,33 @@ class Comparison(NamedTuple):
     points: int
     worst: float  # the largest relative error
     undefined: int  # points at which the claim has no value and the derivative has one
+    enough: bool = True  # whether not all of the points are numbers
     other_shape: bool = False
     far: float = 1.0  # what the variables are multiplied by where it is wrong
 
 
-def compare(ground: Ground, claim: Value, tolerance: float = TOLERANCE) -> Comparison:
+def compare(ground: Ground, claim: Value, precision: Precision = DOUBLE) -> Comparison:
     """Compare a claim with the derivative at every point. What rounding errors can explain is not counted.
 
     A claim that agrees at all of them is tried far away, too: a formula in pieces may be right in the middle only. Where
     it has no value there, the numbers were too large."""
-    found = _compared(ground, ground.samples, claim, tolerance)
-    if found.ok and tolerance == TOLERANCE:
+    found = _compared(ground, ground.samples, claim, precision)
+    if found.ok and precision is DOUBLE:
         for factor in FAR:
-            there = _compared(ground, ground.far(factor), claim, tolerance)
+            there = _compared(ground, ground.far(factor), claim, precision)
             if there.worst > FAR_TOLERANCE:
                 return found._replace(ok=False, worst=there.worst, far=factor)
     return found
 
 
 def _compared(
-    ground: Ground, samples: Sequence[Sample], claim: Value, tolerance: float
+    ground: Ground, samples: Sequence[Sample], claim: Value, precision: Precision
 ) -> Comparison:
     import numpy as np
 
     worst, points, undefined, telling, ok = 0.0, 0, 0, 0, True
+    at_zero = 0.0  # the worst error where the derivative is nearly zero beside the expression
+    tolerance = precision.tolerance
     with np.errstate(all="ignore"):
         for sample in samples:
             value = claim(sample.point)
@@ -356,26 +371,32 @@ def _compared(
                 undefined += 1
                 continue
             if value.shape != sample.expected.shape:
-                return Comparison(False, points, float("inf"), undefined, True)
+                return Comparison(False, points, float("inf"), undefined, other_shape=True)
             error = difference(value, sample.expected)
-            if error > tolerance * sample.scale and _is_rounding(ground, claim, sample, error):
+            if error > tolerance * sample.scale and _is_rounding(
+                ground, claim, sample, error, precision.nudge
+            ):
                 continue
             points += 1
             telling += sample.telling
-            worst = max(worst, error / sample.scale)
+            if largest(sample.expected) < sample.scale:
+                at_zero = max(at_zero, error / sample.scale)
+            else:
+                worst = max(worst, error / sample.scale)
             ok = ok and error <= tolerance * sample.scale
-    named = bool(size_names(*ground.roots))
+    worst = worst if worst > tolerance else max(worst, at_zero)
+    enough = bool(telling or not size_names(*ground.roots))
     return Comparison(
-        ok and points > 0 and not undefined and bool(telling or not named), points, worst, undefined
+        ok and enough and points > 0 and not undefined, points, worst, undefined, enough
     )
 
 
-def _is_rounding(ground: Ground, claim: Value, sample: Sample, error: float) -> bool:
+def _is_rounding(ground: Ground, claim: Value, sample: Sample, error: float, nudge: float) -> bool:
     """Whether an error is what rounding makes of a badly conditioned formula."""
     here = claim(sample.point)
     moved = 0.0
     for number in range(NUDGES):
-        near = ground.nudged(sample.point, number)
+        near = ground.nudged(sample.point, number, nudge)
         value, expected = claim(near), ground.expected_at(near)
         if value is None or expected is None or value.shape != sample.expected.shape:
             return True

@@ -117,28 +117,26 @@ def diagnose(case: Case) -> list[Diagnosis]:
         for group in _GROUPS if not tiny else (_factor, _terms):
             found = _fitting(case, group, second)
             if found and group in _UNDER_ASSUMPTION:
-                found += _fitting(case, _edited_claim, [], 1)
+                found += _fitting(case, _edited_claim, [])
             if found:
                 return found[:MAX_NAMED]
-    return second[:MAX_NAMED]
+    return second[:1]
 
 
-def _fitting(
-    case: Case, group: Group, second: list[Diagnosis], most: int = MAX_NAMED
-) -> list[Diagnosis]:
-    """The diagnoses of a group that fit, of repairs one of a kind; those that fit up to a factor go to `second`."""
+def _fitting(case: Case, group: Group, second: list[Diagnosis]) -> list[Diagnosis]:
+    """The diagnoses of a group that fit; those that fit up to a factor go to `second`."""
     found: list[Diagnosis] = []
     for guess in group(case):
         factor = _fits(case, guess)
         if factor is None:
             continue
         if abs(factor - 1) <= case.same:
-            kind, _, repaired = guess.diagnosis
-            if not repaired or all(x.kind != kind for x in found):
-                found.append(guess.diagnosis)
+            found.append(guess.diagnosis)
+            if guess.diagnosis.repaired:
+                break  # the others would say the same in other words
         elif guess.up_to_factor:
             second.append(_with_factor(guess.diagnosis, factor, case.tolerance))
-        if len(found) == most:
+        if len(found) == MAX_NAMED:
             break
     return found
 
@@ -324,7 +322,7 @@ def _quantities(case: Case) -> Iterator[tuple[str, Quantity, Powers]]:
         e
         for e in ex.postorder(case.d.derivative)
         if e.is_scalar and e.kind in (ex.CALL, ex.MUL, ex.SUM) and e.coefficient == 1
-        if not (e.op == "power" and e.args[1].coefficient < 0)  # its base is there, too
+        if not ex.is_divisor(e)  # what it divides by is there, too
     ]
     for e in inner[:MAX_SCALARS]:
         value = case.ground.value(e)
@@ -667,6 +665,11 @@ def _identity(case: Case) -> Iterator[Guess]:
 
 def _size_one(case: Case) -> Iterator[Guess]:
     """Right only if a size is 1."""
+    for s in case.ground.samples:
+        if s.telling:
+            claimed = case.value(s.point)
+            if claimed is None or not difference(claimed, s.expected) > case.same * s.scale:
+                return  # right elsewhere, too, or not known
     for name in atoms(*(e.shape for e in ex.postorder(*case.ground.roots))):
         words = f"right only if {name} = 1"
         yield Guess(Diagnosis("square", words), _where_equal(case, {name: 1}, case.value), False)
