@@ -214,14 +214,10 @@ def show(text: str, output: str | None) -> None:
 
 def _show_colour(text: str) -> None:
     """The report with what changed in colour, and the check line in green."""
-    from rich.console import Console
-    from rich.text import Text
-
     from matgrad.render.text import MARK_END, MARK_START
 
-    console = Console(force_terminal=True, soft_wrap=True, highlight=False)
     for line in text.split("\n"):
-        shown = Text(style=_line_style(line))
+        shown = ""
         depth = 0
         for piece in _split_marks(line):
             if piece == MARK_START:
@@ -229,17 +225,18 @@ def _show_colour(text: str) -> None:
             elif piece == MARK_END:
                 depth -= 1
             else:
-                shown.append(piece, style="bold cyan" if depth else None)
-        console.print(shown)
+                style = {"fg": "cyan", "bold": True} if depth else _line_style(line)
+                shown += click.style(piece, **style) if style else piece
+        click.echo(shown, color=True)
 
 
-def _line_style(line: str) -> str:
+def _line_style(line: str) -> dict[str, Any]:
     """Green for what holds, red for what does not."""
     if line.startswith(("✓", "ok:")):
-        return "green"
+        return {"fg": "green"}
     if line.startswith(("✗", "x wrong")):
-        return "bold red"
-    return ""
+        return {"fg": "red", "bold": True}
+    return {}
 
 
 def _split_marks(line: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Text to syntax tree, by `grammar/matgrad.lark`. The only module that imports lark.
+"""Text to syntax tree, by the grammar in `grammar/matgrad.lark`.
 
 A syntax tree is a list of `Syntax` nodes in which children come before their parents, so that later passes are
 plain loops. Names are not resolved and shapes not known here.
@@ -6,19 +6,16 @@ plain loops. Names are not resolved and shapes not known here.
 
 from __future__ import annotations
 
-import functools
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from matgrad.errors import LimitProblem, Mark, SyntaxProblem
+from matgrad.errors import LimitProblem, Mark, NameProblem, SyntaxProblem
 from matgrad.functions import FUNCTION_NAMES
+from matgrad.lalr import Token, UnexpectedToken, UnknownCharacter, parse_tokens, tokens_of
 from matgrad.slips import find, meant
-
-if TYPE_CHECKING:
-    from lark import Lark, Token
 
 MAX_LENGTH = 200_000
 MAX_NUMBER_DIGITS = 400
@@ -117,28 +114,6 @@ class Parsed:
         self.notes = notes
 
 
-def grammar_path() -> Path:
-    """Where `matgrad.lark` is: beside the package in a checkout, inside it in a wheel."""
-    here = Path(__file__).resolve().parent
-    packaged = here / "grammar" / "matgrad.lark"
-    return packaged if packaged.is_file() else here.parent / "grammar" / "matgrad.lark"
-
-
-_STARTS = ["expression", "declaration", "signature", "rule", "equation"]
-
-
-@functools.cache
-def _lark() -> Lark:
-    from lark import Lark
-
-    return Lark(
-        grammar_path().read_text(encoding="utf-8"),
-        parser="lalr",
-        lexer="basic",
-        start=[*_STARTS, "bar_tokens"],
-    )
-
-
 _OPERAND_END = frozenset(
     [
         "NUMBER",
@@ -161,24 +136,20 @@ _OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE", "AT": "RSQB"}
 
 def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Token]:
     """The tokens of the text, each kind settled by its neighbours (see the head of the grammar file)."""
-    from lark import Token
-    from lark.exceptions import UnexpectedCharacters
-
-    raw: list[Token] = []
     try:
-        raw.extend(_lark().lex(text))
-    except UnexpectedCharacters as problem:
-        at = problem.pos_in_stream or 0
-        raise _bad_character(text, at) from None
+        raw = tokens_of(text)
+    except UnknownCharacter as problem:
+        raise _bad_character(text, problem.at) from None
 
     def renamed(token: Token, kind: str, value: str | None = None, end: int | None = None) -> Token:
         return Token(
             kind,
-            value if value is not None else str(token),
-            start_pos=token.start_pos,
-            end_pos=end if end is not None else token.end_pos,
+            value if value is not None else token.text,
+            token.start,
+            end if end is not None else token.end,
         )
 
+    declared = {*declared, *_local_names(raw)}
     out: list[Token] = []
     bars: list[str] = []  # what is open, innermost last: closing kinds and bars
     binding = -1  # how much was open at an `=` whose range has not had its `:` yet
@@ -187,56 +158,66 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
         token = raw[i]
         kind = token.type
         previous = out[-1] if out else None
-        touching = previous is not None and previous.end_pos == token.start_pos
+        touching = previous is not None and previous.end == token.start
         derivative = _map_derivative(raw, i, declared, text)
         if derivative is not None:
             callee, i = derivative
             out.append(callee)
             continue
+        if (
+            kind == "NAME"
+            and token.text == "where"
+            and "where" not in declared
+            and out
+            and not bars
+        ):
+            out.append(renamed(token, "WHERE"))
+            i += 1
+            continue
         if kind == "NAME":
-            name = canonical_name(str(token))
+            name = canonical_name(token.text)
             j = i + 1
-            while j < len(raw) and raw[j].type == "TRANSPOSE" and str(raw[j]) in "'’":
+            while j < len(raw) and raw[j].type == "TRANSPOSE" and raw[j].text in "'’":
                 j += 1
             primed = (
                 j > i + 1
                 and name in declared
                 and j < len(raw)
                 and raw[j].type == "LPAR"
-                and raw[j].start_pos == raw[j - 1].end_pos
+                and raw[j].start == raw[j - 1].end
             )
             following = raw[i + 1] if i + 1 < len(raw) else None
             if primed:
-                end = raw[j - 1].end_pos
+                end = raw[j - 1].end
                 out.append(renamed(token, "CALLEE", name + "'" * (j - i - 1), end))
                 i = j
                 continue
             if following is not None and following.type == "LPAR":
-                if following.start_pos == token.end_pos:
-                    known = str(token) in FUNCTION_NAMES and name not in declared
-                    out.append(renamed(token, "CALLEE", str(token) if known else name))
+                if following.start == token.end:
+                    known = token.text in FUNCTION_NAMES and name not in declared
+                    out.append(renamed(token, "CALLEE", token.text if known else name))
                     i += 1
                     continue
-            if str(token) in FUNCTION_NAMES and name not in declared:
-                if str(token) not in GREEK:
-                    out.append(renamed(token, "PREFIX", str(token)))
+            if token.text in FUNCTION_NAMES and name not in declared:
+                if token.text not in GREEK:
+                    out.append(renamed(token, "PREFIX", token.text))
                     i += 1
                     continue
                 if following is not None and following.type in ("NAME", "NUMBER", "LPAR"):
                     notes.append(
-                        f"`{token}` is read as the letter {name}; the function is `{token}(...)`"
+                        f"`{token.text}` is read as the letter {name}; the function is `{token.text}(...)`"
                     )
-            if following is not None and following.type == "LSQB" and str(token)[0].isupper():
+            if following is not None and following.type == "LSQB" and token.text[0].isupper():
                 # Tr[X], as in Mathematica, is not T*r[X].
-                slip = _slip(text, token.start_pos or 0)
-                if str(token).lower() in FUNCTION_NAMES and name not in declared and slip:
+                slip = _slip(text, token.start)
+                if token.text.lower() in FUNCTION_NAMES and name not in declared and slip:
                     raise slip
-            letters = _letters(str(token), name, declared)
+            letters = _letters(token.text, name, declared)
             if letters is not None:
-                notes.append(f"{token} is read as {'*'.join(letters)}")
+                notes.append(f"{token.text} is read as {'*'.join(letters)}")
                 for offset, letter in enumerate(letters):
-                    at = (token.start_pos or 0) + offset
-                    out.append(Token("NAME", letter, start_pos=at, end_pos=at + 1))
+                    at = (token.start) + offset
+                    out.append(Token("NAME", letter, at, at + 1))
                 if following is not None and following.type == "LPAR":
                     pass
                 i += 1
@@ -260,17 +241,17 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
             if bars:
                 bars.pop()
             out.append(token)
-        elif kind == "NORM" and str(token) == "||" and touching and bars and bars[-1] == "BAR":
+        elif kind == "NORM" and token.text == "||" and touching and bars and bars[-1] == "BAR":
             # Two single bars: `|A||B|`, or `|a - |b||`.
-            start = token.start_pos or 0
+            start = token.start
             bars.pop()
-            out.append(Token("BAR_CLOSE", "|", start_pos=start, end_pos=start + 1))
+            out.append(Token("BAR_CLOSE", "|", start, start + 1))
             if bars and bars[-1] == "BAR":
                 bars.pop()
-                out.append(Token("BAR_CLOSE", "|", start_pos=start + 1, end_pos=start + 2))
+                out.append(Token("BAR_CLOSE", "|", start + 1, start + 2))
             else:
                 bars.append("BAR")
-                out.append(Token("BAR_OPEN", "|", start_pos=start + 1, end_pos=start + 2))
+                out.append(Token("BAR_OPEN", "|", start + 1, start + 2))
         elif kind in ("BAR", "NORM"):
             is_open = bool(bars) and bars[-1] == kind
             after_operand = previous is not None and previous.type in _OPERAND_END
@@ -289,11 +270,22 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
         elif kind == "SQRT":
             out.append(renamed(token, "PREFIX", "sqrt"))
         elif kind == "VULGAR":
-            out.append(renamed(token, "NUMBER", _VULGAR[str(token)]))
+            out.append(renamed(token, "NUMBER", _VULGAR[token.text]))
         else:
             out.append(token)
         i += 1
     return out
+
+
+def _local_names(tokens: list[Token]) -> set[str]:
+    """The names that stand behind `where`, each with an `=` behind it."""
+    start = next(
+        (i for i, t in enumerate(tokens) if t.type == "NAME" and t.text == "where"), len(tokens)
+    )
+    pairs = itertools.pairwise(tokens[start + 1 :])
+    return {
+        canonical_name(t.text) for t, after in pairs if (t.type, after.type) == ("NAME", "EQUALS")
+    }
 
 
 _MAP_WORDS = re.compile(r"((?:grad_|jac_)+)(.+)")
@@ -303,15 +295,13 @@ def _map_derivative(
     tokens: list[Token], at: int, declared: Collection[str], text: str
 ) -> tuple[Token, int] | None:
     """`∂∇g(`, or `jac_grad_g(`, of a declared function g as one name, and where to go on; None for anything else."""
-    from lark import Token
-
     first = tokens[at]
     marks = ""
     end = at
     while end < len(tokens) and tokens[end].type == "MAP_MARK":
-        marks += str(tokens[end])
+        marks += tokens[end].text
         end += 1
-    name = str(tokens[end]) if end < len(tokens) and tokens[end].type == "NAME" else ""
+    name = tokens[end].text if end < len(tokens) and tokens[end].type == "NAME" else ""
     words = _MAP_WORDS.fullmatch(name)
     if words is not None and canonical_name(name) not in declared:
         name = words[2]
@@ -320,20 +310,21 @@ def _map_derivative(
         return None
     opened = end + 1 < len(tokens) and tokens[end + 1].type == "LPAR"
     if canonical_name(name) in declared and opened:
-        if tokens[end].end_pos == tokens[end + 1].start_pos:
+        if tokens[end].end == tokens[end + 1].start:
             value = marks + canonical_name(name)
-            return Token(
-                "CALLEE", value, start_pos=first.start_pos, end_pos=tokens[end].end_pos
-            ), end + 1
+            return Token("CALLEE", value, first.start, tokens[end].end), end + 1
     if first.type == "NAME":
         return None
-    mark = Mark(first.start_pos or 0, first.end_pos or 0, "no such function behind it")
+    mark = Mark(first.start, first.end, "no such function behind it")
     help = "for the derivative of an expression give it alone, with `--wrt x`"
     if opened and re.fullmatch(r"[^\W\d]\w*", name) and name not in FUNCTION_NAMES:
-        kind = "scalar of vector(n)" if first == "∇" else "vector(m) of vector(n)"
+        kind = "scalar of vector(n)" if first.text == "∇" else "vector(m) of vector(n)"
         help += f"; an unknown function is declared, `--let '{canonical_name(name)}: {kind}'`"
     raise SyntaxProblem(
-        f"`{first}` stands before a declared function and its argument only", (mark,), help, text
+        f"`{first.text}` stands before a declared function and its argument only",
+        (mark,),
+        help,
+        text,
     )
 
 
@@ -354,8 +345,8 @@ def _has_rows(tokens: list[Token], at: int) -> bool:
 
 def _as_keyword(token: Token) -> Token:
     """The word `of` of a declaration."""
-    if token.type == "NAME" and token == "of":
-        return token.update("OF")
+    if token.type == "NAME" and token.text == "of":
+        token.type = "OF"
     return token
 
 
@@ -488,10 +479,10 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             return SyntaxProblem("there is no expression", marks, 'write one, as in "x\'A x"', text)
         mark = Mark(len(text.rstrip()), len(text.rstrip()) + 1, "it ends here")
         if operand_expected and previous.type in _OPERATORS | {"PREFIX"}:
-            here = Mark(previous.start_pos or 0, previous.end_pos or 0, "nothing stands after this")
+            here = Mark(previous.start, previous.end, "nothing stands after this")
             if previous.type == "PREFIX":
                 return _no_argument(text, previous)
-            rest = text[: previous.start_pos].rstrip()
+            rest = text[: previous.start].rstrip()
             alone = f": `{rest}`" if _is_short(rest) else ""
             ended = len(tokens) > 1 and tokens[-2].type in _OPERAND_END and opened is None
             return SyntaxProblem(
@@ -505,9 +496,7 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
         if opened is not None:
             closing = {"LPAR": ")", "LSQB": "]", "AT": "]", "LBRACE": "}"}.get(opened.type)
             closing = closing or _shown(text, opened)
-            opening = Mark(
-                opened.start_pos or 0, opened.end_pos or 0, f"`{_shown(text, opened)}` opens here"
-            )
+            opening = Mark(opened.start, opened.end, f"`{_shown(text, opened)}` opens here")
             whole = text.strip() + closing
             only = _unclosed(tokens[:at], 1) is None
             repaired = f": `{whole}`" if only and _is_short(whole) else ""
@@ -519,7 +508,7 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             )
         return SyntaxProblem("the expression is not complete", (mark,), "", text)
     shown = _shown(text, token)
-    mark = Mark(token.start_pos or 0, token.end_pos or 0, "")
+    mark = Mark(token.start, token.end, "")
     slip = _slip(text, mark.start)
     if slip is not None:
         return slip
@@ -540,7 +529,7 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
                 text,
             )
         if _OPENERS.get(opened.type) != token.type:
-            opening = Mark(opened.start_pos or 0, opened.end_pos or 0, "opened here")
+            opening = Mark(opened.start, opened.end, "opened here")
             return SyntaxProblem(
                 f"`{shown}` does not close `{_shown(text, opened)}`",
                 (opening, mark._replace(label="closed here")),
@@ -593,7 +582,7 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             text,
         )
     if operand_expected and token.type == "BACKSLASH":
-        command = re.match(r"\\[A-Za-z]*", text[token.start_pos :])
+        command = re.match(r"\\[A-Za-z]*", text[token.start :])
         word = command.group() if command else shown
         return SyntaxProblem(
             f"`{word}` is not a LaTeX command that matgrad knows",
@@ -640,7 +629,7 @@ def _no_argument(text: str, function: Token) -> SyntaxProblem:
     name = _shown(text, function)
     return SyntaxProblem(
         f"`{name}` stands here without an argument",
-        (Mark(function.start_pos or 0, function.end_pos or 0, "of what?"),),
+        (Mark(function.start, function.end, "of what?"),),
         f"write `{name}(x)`",
         text,
     )
@@ -649,7 +638,7 @@ def _no_argument(text: str, function: Token) -> SyntaxProblem:
 def _odd_bar(text: str, before: list[Token], bar: Token) -> SyntaxProblem:
     """The error for a bar at the end that closes nothing, or what another kind of bar opened."""
     shown = _shown(text, bar)
-    here = Mark(bar.start_pos or 0, bar.end_pos or 0, "closes nothing")
+    here = Mark(bar.start, bar.end, "closes nothing")
     opened = _unclosed(before)
     if opened is None or not opened.type.endswith("_OPEN"):
         return SyntaxProblem(
@@ -659,11 +648,11 @@ def _odd_bar(text: str, before: list[Token], bar: Token) -> SyntaxProblem:
             text,
         )
     first = _shown(text, opened)
-    inside = text[opened.end_pos : bar.start_pos].strip()
+    inside = text[opened.end : bar.start].strip()
     return SyntaxProblem(
         f"`{shown}` does not close `{first}`",
         (
-            Mark(opened.start_pos or 0, opened.end_pos or 0, "opened here"),
+            Mark(opened.start, opened.end, "opened here"),
             here._replace(label="closed here"),
         ),
         f"write `|{inside}|` for an absolute value or a determinant, `||{inside}||` for a norm",
@@ -672,7 +661,7 @@ def _odd_bar(text: str, before: list[Token], bar: Token) -> SyntaxProblem:
 
 
 def _shown(text: str, token: Token) -> str:
-    return text[token.start_pos : token.end_pos]
+    return text[token.start : token.end]
 
 
 def _is_short(text: str) -> bool:
@@ -702,8 +691,6 @@ def parse(
     `declared` are the names that declarations speak of; they are never split into letters or taken for functions.
     `functions` are those among them that are functions, for which LaTeX needs to know that `U(X)` is a call. Raises SyntaxProblem and LimitProblem, with the characters concerned.
     """
-    from lark.exceptions import UnexpectedToken
-
     if len(text) > MAX_LENGTH:
         raise LimitProblem(
             f"the input is {len(text):,} characters long",
@@ -720,22 +707,66 @@ def parse(
             if before.type in ("COLON", "OF") and (token.type, after.type) == ("NAME", "LPAR"):
                 token.type = "CALLEE"  # `matrix (m, n)`
     builder = _Builder(text)
-    parser = _lark().parse_interactive("", start=start)
-    state = parser.parser_state
-    fed = 0
     try:
-        for token in tokens:
-            state.feed_token(token)
-            fed += 1
-        last = tokens[-1] if tokens else None
-        from lark import Token
-
-        end = Token.new_borrow_pos("$END", "", last) if last is not None else Token("$END", "")
-        tree = state.feed_token(end, True)
+        root = parse_tokens(tokens, start, builder.node)
     except UnexpectedToken as problem:
-        raise _unexpected(text, tokens, fed, set(problem.expected)) from None
-    root = builder.build(tree)
+        raise _unexpected(text, tokens, problem.at, problem.expected) from None
+    if root.kind == "where":
+        return _with_locals(text, root, builder.nodes, declared, notes)
     return Parsed(text, root, builder.nodes, notes)
+
+
+def _with_locals(
+    text: str, root: Syntax, nodes: list[Syntax], declared: Collection[str], notes: list[str]
+) -> Parsed:
+    """`BODY where a = A, b = B`: a name stands for its formula, which is one node however often it is named.
+
+    A formula may use the names that stand before it.
+    """
+    body, *locals_ = root.args
+    ends = {id(part): i for i, part in enumerate(root.args)}
+    segments: list[list[Syntax]] = [[] for _ in root.args]
+    current: list[Syntax] = []
+    for node in nodes:
+        current.append(node)
+        if id(node) in ends:
+            segments[ends[id(node)]] = current
+            current = []
+    names = [canonical_name(part.value) for part in locals_]
+    known: dict[str, Syntax] = {}
+    ordered: list[Syntax] = []
+    for number, (name, part) in enumerate(zip(names, locals_, strict=True)):
+        mark = Mark(part.start, part.start + len(part.value))
+        if name in declared or name in known:
+            why = "declared" if name in declared else "given a formula twice"
+            raise NameProblem(
+                f"`{name}` is {why}", (mark,), "use another name behind `where`", text
+            )
+        _use_locals(segments[number + 1], known, names[number:], text)
+        ordered += [n for n in segments[number + 1] if n is not part]
+        known[name] = part.args[0]
+    _use_locals(segments[0], known, (), text)
+    used = {n.value for segment in segments for n in segment if n.kind == "local_name"}
+    notes += [f"nothing uses `{name}`" for name in names if name not in used]
+    return Parsed(text, body, [*ordered, *segments[0]], notes)
+
+
+def _use_locals(
+    nodes: list[Syntax], known: dict[str, Syntax], later: Collection[str], text: str
+) -> None:
+    """Names that have a formula refer to it from now on."""
+    for node in nodes:
+        if node.kind != "name":
+            continue
+        if node.value in later:
+            raise NameProblem(
+                f"`{node.value}` is used before it has a formula",
+                (Mark(node.start, node.end),),
+                "behind `where`, a formula may use the names that stand before it",
+                text,
+            )
+        if node.value in known:
+            node.kind, node.args = "local_name", [known[node.value]]
 
 
 # Rules whose first token is the value of their node.
@@ -749,6 +780,7 @@ _NAMED = frozenset(
         "declaration",
         "map_declaration",
         "binding",
+        "local",
     ]
 )
 
@@ -772,42 +804,20 @@ def _latex_tokens(
         found = tuple(Mark(a, b, m.label) for (a, b), m in zip(marks, problem.marks, strict=True))
         raise SyntaxProblem(problem.message, found, problem.help, text) from None
     for token in tokens:
-        token.start_pos, token.end_pos = original_span(
-            text, origins, token.start_pos or 0, token.end_pos or 0
-        )
+        token.start, token.end = original_span(text, origins, token.start, token.end)
     return tokens
 
 
 class _Builder:
-    """Lark's tree to `Syntax` nodes, without recursion."""
+    """What the parser finds to `Syntax` nodes."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.nodes: list[Syntax] = []
 
-    def build(self, tree: Any) -> Syntax:
-        from lark import Tree
-
-        results: dict[int, Syntax | Token] = {}
-        todo: list[tuple[Any, bool]] = [(tree, False)]
-        while todo:
-            item, ready = todo.pop()
-            if not isinstance(item, Tree):
-                results[id(item)] = item
-                continue
-            if not ready:
-                todo.append((item, True))
-                todo.extend((child, False) for child in reversed(item.children))
-                continue
-            parts = [results[id(child)] for child in item.children]
-            results[id(item)] = self.node(str(item.data), parts)
-        root = results[id(tree)]
-        assert isinstance(root, Syntax)
-        return root
-
     def node(self, rule: str, parts: list[Any]) -> Syntax:
-        start = _start(parts[0]) if parts else 0
-        end = _end(parts[-1]) if parts else 0
+        start = parts[0].start if parts else 0
+        end = parts[-1].end if parts else 0
         args = [p for p in parts if isinstance(p, Syntax)]
         if rule == "group":
             # Brackets leave no node, but the characters of the group are those of its inside plus the brackets.
@@ -820,19 +830,17 @@ class _Builder:
         if rule == "number":
             value = self.number(tokens[0])
         elif rule in _NAMED:
-            value = str(tokens[0])
+            value = tokens[0].text
         elif rule == "definition":
-            value = (str(tokens[0]), str(tokens[2]))
+            value = (tokens[0].text, tokens[2].text)
         elif rule == "norm":
-            value = str(tokens[2]).strip("_{}").translate(_SUBSCRIPTS) if len(tokens) > 2 else ""
+            value = tokens[2].text.strip("_{}").translate(_SUBSCRIPTS) if len(tokens) > 2 else ""
         elif rule == "superscript":
-            value = Fraction(int(str(tokens[0]).translate(_SUPERSCRIPTS)))
+            value = Fraction(int(tokens[0].text.translate(_SUPERSCRIPTS)))
         elif rule == "stack":
             rows = args[0].args
             value = [len(row.args) for row in rows]
             args = [entry for row in rows for entry in row.args]
-        elif rule in ("call", "index"):
-            pass
         node = Syntax(rule, args, start, end, value)
         if rule in ("call", "sized_kind") and args[:1]:
             node.args = args[0].args
@@ -843,10 +851,10 @@ class _Builder:
         return node
 
     def number(self, token: Token) -> Fraction:
-        digits = str(token)
+        digits = token.text
         mantissa, _, exponent = digits.lower().partition("e")
         if len(mantissa) > MAX_NUMBER_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > 400:
-            mark = Mark(token.start_pos or 0, token.end_pos or 0, "too long")
+            mark = Mark(token.start, token.end, "too long")
             raise LimitProblem(
                 "a number is too long",
                 (mark,),
@@ -856,18 +864,17 @@ class _Builder:
         return Fraction(digits)
 
 
-def _start(part: Any) -> int:
-    return part.start if isinstance(part, Syntax) else int(part.start_pos or 0)
-
-
-def _end(part: Any) -> int:
-    return part.end if isinstance(part, Syntax) else int(part.end_pos or 0)
-
-
 def walk(node: Syntax) -> Iterator[Syntax]:
-    """Every node below (and with) a node, parents first."""
-    todo = [node]
+    """Every node below (and with) a node once, parents first."""
+    order: list[Syntax] = []
+    seen: set[int] = set()
+    todo = [(node, False)]
     while todo:
-        item = todo.pop()
-        yield item
-        todo.extend(reversed(item.args))
+        item, below_done = todo.pop()
+        if below_done:
+            order.append(item)
+        elif id(item) not in seen:
+            seen.add(id(item))
+            todo.append((item, True))
+            todo.extend((a, False) for a in item.args)
+    return reversed(order)
