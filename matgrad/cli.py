@@ -694,7 +694,7 @@ def _check_claim(
         )
     if to == "junit":
         raise UsageError("`--to junit` is for files", help="`--to json` is for one claim too")
-    if options["code"] is not None:
+    if options["code"] is not None and ":" in options["code"]:
         click.echo(f"note: --code imports and runs {options['code'].rpartition(':')[0]}", err=True)
     from matgrad.verdict import check as judge
 

@@ -213,7 +213,7 @@ def _sample_motion(
     return sample(variable, sizes, 0, rng)
 
 
-def nudged(point: Point, variables: list[Expr], seed: int = 0) -> Point:
+def nudged(point: Point, variables: list[Expr], seed: int = 0, size: float = NUDGE) -> Point:
     """A point as near as makes no difference but by rounding."""
     import numpy as np
 
@@ -222,7 +222,7 @@ def nudged(point: Point, variables: list[Expr], seed: int = 0) -> Point:
     values = [
         value
         if fixed & variable.data[1]
-        else value * (1 + NUDGE * rng.choice([-1.0, 1.0], size=np.shape(value)))
+        else value * (1 + size * rng.choice([-1.0, 1.0], size=np.shape(value)))
         for value, variable in zip(point.values, variables, strict=True)
     ]
     return point._replace(values=values)
