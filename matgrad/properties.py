@@ -277,6 +277,23 @@ def taken_for_granted(y: Expr) -> list[tuple[str, Expr]]:
     return found
 
 
+def domain(e: Expr) -> list[tuple[str, Expr]]:
+    """What has to hold for e to have a value, as far as it is not proved: what is inverted or divided by, logarithms."""
+    found = []
+    for node in ex.postorder(e):
+        name = ""
+        if node.op == "inv":
+            name = "invertible"
+        elif ex.is_divisor(node):
+            name = "nonzero"
+        elif node.kind == ex.CALL and node.op in TABLE and TABLE[node.op].domain == "positive":
+            whole = node.op in ("power", "epow") and ex.integer(node.args[1]) is not None
+            name = "" if whole else "positive"
+        if name and not has_property(node.args[0], name):
+            found.append((name, node.args[0]))
+    return found
+
+
 def _own(e: Expr) -> frozenset[str]:
     """The properties of a node, from those of its arguments."""
     kind, args = e.kind, e.args
