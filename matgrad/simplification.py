@@ -125,8 +125,18 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return _improve_index_sum(e, recorder)
     if e.kind == ex.INDEX and e.args[0].kind == ex.CONST and e.args[0].op == "basis":
         return recorder.run("basis-entry", e, e)
+    if e.kind == ex.INDEX and _is(e.args[0], "transpose") and e.is_scalar and len(e.data) == 2:
+        i, j = e.data
+        return recorder.apply("entry-of-transpose", e, A=e.args[0].args[0], i=i, j=j)
     if e.kind != ex.CALL:
         return e
+    if e.op == "tr" and len(e.args[0].chain) > 1 and e.args[0].coefficient == 1:
+        *first, x, row = e.args[0].chain
+        if not e.args[0].scalars and (x.shape.kind, row.shape.kind) == (ex.VECTOR, ex.ROW):
+            y = ex.transpose(row)
+            if first:
+                return recorder.apply("trace-of-dyad", e, A=ex.mul(*first), x=x, y=y)
+            return recorder.apply("trace-of-outer", e, x=x, y=y)
     if e.op in ("abs", "sign") and e.is_scalar and has_property(e.args[0], "positive"):
         return recorder.apply(f"{e.op}-of-positive", e, x=e.args[0])
     if e.op == "sqrt" and e.is_scalar and _is(e.args[0], "power"):
@@ -653,9 +663,12 @@ def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
         return recorder.apply("dot-ones", e, x=rest)
     if first.kind == ex.CALL and first.op == "transpose":
         inner = first.args[0]
+        last = chain[-1]
+        if inner.op == last.op == "basis" and len(chain) > 2:
+            A = ex.mul(*chain[1:-1])
+            return recorder.apply("entry-of-matrix", e, A=A, i=inner.data[1], j=last.data[1])
         if inner.kind == ex.CONST and inner.op == "basis":
             return recorder.apply("entry-of", e, x=rest, i=inner.data[1])
-        last = chain[-1]
         if len(chain) == 2 and last.kind == ex.CONST and last.op == "basis":
             return recorder.apply("entry-of-transposed", e, y=inner, i=last.data[1])
         if len(chain) == 2 and last.op == "ones":

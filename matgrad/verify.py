@@ -306,8 +306,10 @@ def check_direction(
     assuming: Sequence[tuple[str, Expr]] = (),
 ) -> Check:
     """Compare a product of the derivative of y with a direction with the difference of y along that direction."""
-    along = ex.variables(y, product, wrt, direction).index(direction)
-    look = functools.partial(_look_along, along)
+    from matgrad.emit.numpy import compiled
+
+    direction_of = compiled([direction], ex.variables(y, product, wrt, direction))
+    look = functools.partial(_look_along, direction_of)
     return _check(y, product, wrt, seed, assuming, look, (direction,))
 
 
@@ -598,20 +600,20 @@ def _look(
 
 
 def _look_along(
-    along: int,
+    direction_of: Any,
     point: Point,
     moving: int,
     value_of: Any,
     product_of: Any,
     stretch: float,
 ) -> Look | None:
-    """A product with the direction point.values[along], and the difference along it; None where y has no value."""
+    """A product with a direction, and the difference along it; None where y has no value."""
     import numpy as np
 
-    values = _values(point, value_of, product_of)
+    values = _values(point, value_of, product_of, direction_of)
     if values is None or not np.all(np.isfinite(values[0])):
         return None
-    direction = np.asarray(point.values[along], dtype=float)
+    direction = np.asarray(values[2], dtype=float)
     found = finite_difference(point, moving, value_of, [direction], "", stretch)
     if found is None:
         return None
