@@ -125,7 +125,7 @@ class Derivation:
         self.recorder = Recorder(wrt, options.adjugate)
         self.steps: list[Step] = self.recorder.steps
         for v in wrt:
-            _supported(v, self._is_derivative_by(v), options)
+            _supported(v, self._is_derivative_by(v) and not self.tangent_twice, options)
         self.final = self._differential()  # the trace form of dy
         self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
         self._limit_length()
@@ -136,7 +136,7 @@ class Derivation:
                 wrt,
                 options.structured,
                 direction is None and not self.subject.is_scalar,
-                self.by_vech_twice,
+                self.by_vech_twice or self.tangent_twice,
             )
             + self._nonsmooth_notes()
         )
@@ -155,6 +155,15 @@ class Derivation:
         if first is None or self.direction is not None:
             return False
         return first.options.structured == "subspace" != self.options.structured
+
+    @property
+    def tangent_twice(self) -> bool:
+        """Whether this is the Hessian of a number on the Stiefel manifold."""
+        first = self.inner
+        if first is None or first.inner is not None or self.direction is not None:
+            return False
+        v = self.variables[0]
+        return first.expression.is_scalar and first.wrt is v and structure(v) in MANIFOLDS
 
     @property
     def checked(self) -> Expr:
@@ -414,6 +423,7 @@ class Derivation:
             kind = structure(v) if cookbook else ""
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
             rule = "read-off-vech-twice" if self.by_vech_twice else rule
+            rule = "read-off-tangent-twice" if self.tangent_twice else rule
             mixed = self._simplified(self._read_off(rule, final), v)
         part = Part(number, v, final, mixed)
         if self.direction is None:
@@ -784,8 +794,8 @@ def _supported(v: Expr, again: bool, options: Options) -> None:
         )
     if again and kind in MANIFOLDS:
         raise Unsupported(
-            "the Hessian on the orthogonal matrices, the covariant derivative of the gradient, is not written",
-            help=f"leave out the declaration of `{v.data[0]}` for the second derivative by all of its entries",
+            f"on the orthogonal matrices, the Hessian of a number by `{v.data[0]}` is written and no other second derivative",
+            help=f"leave out the declaration of `{v.data[0]}` for those by all of its entries",
         )
     if options.structured == "cookbook" and kind in MANIFOLDS:
         raise Unsupported(
@@ -835,7 +845,13 @@ def verify(derivation: Derivation, seed: int = 0) -> None:
             )
         else:
             check = check_derivative(
-                d.checked, part.mixed, part.wrt, seed, d.assumptions, d.options.structured
+                d.checked,
+                part.mixed,
+                part.wrt,
+                seed,
+                d.assumptions,
+                d.options.structured,
+                tangent=d.tangent_twice,
             )
         part.check = check
         if check.undefined and not check.points:

@@ -986,6 +986,20 @@ def _read_off_vech_twice(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.mul(ex.transpose(duplication), found, duplication)
 
 
+def _read_off_tangent_twice(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The Hessian on the Stiefel manifold: the rows of the Jacobian of the gradient, projected on the tangent space."""
+    found = read_off(total, depends)
+    X = split_term(total, depends)[1].args[0].args[0]
+    eye, swap = ex.eye(found.shape.rows), ex.commutation(X.shape.cols, X.shape.cols)
+    if "orthogonal" in X.data[1]:
+        outside = ex.mul(ex.kron(ex.transpose(X), X), swap)
+        return ex.mul(ex.num(Fraction(1, 2)), ex.sub(eye, outside), found)
+    left = ex.kron(ex.eye(X.shape.cols), X)
+    symmetric = ex.add(ex.eye(swap.shape.rows), swap)
+    outside = ex.mul(ex.num(Fraction(1, 2)), left, symmetric, ex.transpose(left))
+    return ex.mul(ex.sub(eye, outside), found)
+
+
 def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """The partial derivatives by the entries below the diagonal, and those by their negatives above it."""
     found = read_off(total, depends)
@@ -1094,6 +1108,7 @@ PROCEDURES: dict[str, Procedure] = {
     "read-off-symmetric": _read_off_symmetric,
     "read-off-skew": _read_off_skew,
     "read-off-vech-twice": _read_off_vech_twice,
+    "read-off-tangent-twice": _read_off_tangent_twice,
     "duplication-kron": _duplication_kron,
     "duplication-outer": _duplication_outer,
     "stack-factor": _stack_factor,

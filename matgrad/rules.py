@@ -1533,6 +1533,19 @@ _COLLECT = (
         ("vec(X)'*A*vec(X) = (D(n)*vech(X))'*A*(D(n)*vech(X)) | X is symmetric",),
     ),
     Rule(
+        "read-off-tangent-twice",
+        "vec(d(X))'*A*vec(d(X)) -> vec(d(X))'*((eye(n*m) - (eye(m)⊗X)*(eye(m*m) + K(m, m))/2*(eye(m)⊗X'))*A)*vec(d(X))",
+        "A: matrix(n*m, n*m); X: orthogonal(n, m)",
+        "the covariant derivative of the gradient: its Jacobian, projected on the tangent space",
+        False,
+        "Absil, Mahony & Sepulchre (2008), sec. 5.3",
+        "collect",
+        (
+            "(eye(m*m) + K(m, m))*(eye(m)⊗X')*vec(d(X)) = zeros(m*m) | Xᵀ dX is skew",
+            "vec(d(X))' = vec(d(X))'*(eye(n*m) - (eye(m)⊗X)*(eye(m*m) + K(m, m))/2*(eye(m)⊗X')) | so it may be taken off",
+        ),
+    ),
+    Rule(
         "read-off-skew",
         "tr(D'*X) -> sum((D - D').*tril(X))",
         "D: matrix(n, n); X: skew(n)",

@@ -589,18 +589,19 @@ def _selection(e: Expr, recorder: Recorder) -> Expr:
 
 def _blocks(e: Expr, recorder: Recorder) -> Expr:
     """A row of blocks times a column of blocks that fit, or times ones, where that is not longer."""
-    for row, column in itertools.pairwise(e.chain):
+    chain = e.chain
+    for i, (row, column) in enumerate(itertools.pairwise(chain)):
         if not _is_row_of_blocks(row):
             continue
-        product = ex.mul(row, column)
         if column.kind == ex.STACK and column.data == 1 and len(column.args) == row.data:
             pairs = list(zip(row.args, column.args, strict=True))
             if all(a.shape.cols == b.shape.rows for a, b in pairs):
-                if cost(ex.add(*(ex.mul(a, b) for a, b in pairs))) <= cost(product):
-                    return recorder.run("block-product", e, product)
-        if column.op == "ones" and column.shape.kind == ex.VECTOR and len(e.chain) == 2:
+                total = ex.add(*(ex.mul(a, b) for a, b in pairs))
+                if cost(ex.mul(*chain[:i], total, *chain[i + 2 :])) <= cost(ex.mul(*chain)):
+                    return recorder.run("block-product", e, ex.mul(row, column))
+        if column.op == "ones" and column.shape.kind == ex.VECTOR and len(chain) == 2:
             if not any(a.shape.kind == ex.VECTOR for a in row.args):
-                return recorder.run("block-sum", e, product)
+                return recorder.run("block-sum", e, ex.mul(row, column))
     return e
 
 
