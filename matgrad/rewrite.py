@@ -574,7 +574,7 @@ def _index_sum_reverse(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 def _like_added(e: Expr) -> Expr:
     """A sum with its like terms added, each where it stood first."""
     counts: dict[Expr, Fraction] = {}
-    for term in e.args:
+    for term in _sum_terms(multiplied_terms(e)):
         part = term.args if term.kind == ex.MUL else (() if term.kind == ex.NUM else (term,))
         core = ex.mul(*part) if part else ex.ONE
         counts[core] = counts.get(core, Fraction(0)) + number_of(term).data
@@ -617,8 +617,8 @@ def joined_sums(s: Expr, t: Expr) -> Expr | None:
 
 
 def multiplied_terms(e: Expr) -> Expr:
-    """A sum in which the terms that are products of sums are multiplied out."""
-    return ex.add(ex.zeros(e.shape), *(_multiplied(t) for t in e.args))
+    """A sum, or a product, in which the products of sums are multiplied out."""
+    return ex.add(ex.zeros(e.shape), *map(_multiplied, e.args if e.kind == ex.ADD else (e,)))
 
 
 def _multiplied(term: Expr) -> Expr:
@@ -644,6 +644,9 @@ MAX_PRODUCTS = 24  # terms that one product of sums is multiplied out to
 
 
 def _sum_terms(a: Expr) -> tuple[Expr, ...]:
+    """The terms of a sum, or of a transposed one."""
+    if a.op == "transpose" and a.args[0].kind == ex.ADD:
+        return tuple(push_transposes(ex.transpose(t)) for t in a.args[0].args)
     return a.args if a.kind == ex.ADD else (a,)
 
 

@@ -19,7 +19,7 @@ from matgrad.dims import Dim
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr, cost
 from matgrad.properties import has_property, push_transposes
-from matgrad.rewrite import Recorder, Replay, instance, joined_sums, multiplied_terms, number_of
+from matgrad.rewrite import PROCEDURES, Recorder, Replay, instance, joined_sums, number_of
 from matgrad.steps import Step
 
 
@@ -408,6 +408,7 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
         _quotients,
         _blocks,
         _selection,
+        _multiply_out,
     ):
         after = rule(e, recorder)
         if after is not e:
@@ -742,13 +743,12 @@ def _improve_sum(e: Expr, recorder: Recorder, within: bool = True) -> Expr:
         _join_krons,
         _mix_logistics,
         _over_inverse,
-        *((_multiply_out,) if within else ()),
-        _order,
     ):
         after = rule(e, recorder)
         if after is not e:
             return after
-    return e
+    after = _multiply_out(e, recorder) if within else e
+    return after if after is not e else _order(e, recorder)
 
 
 def _core(term: Expr) -> Expr:
@@ -1018,8 +1018,9 @@ def _multiply_out(e: Expr, recorder: Recorder) -> Expr:
     if known is None:
         _cancelling[e] = False  # while it is found out
         scratch = recorder.scratch()
-        after = multiplied_terms(e)
-        known = after is not e and cost(simplify(after, scratch)) < cost(e)
+        after = PROCEDURES["multiply-out-terms"](e, recorder.depends)
+        sign = e.kind == ex.MUL  # -(a - b) c stays: b - a is no other residual, but for one symbol
+        known = after is not e and cost(simplify(after, scratch)) + sign < cost(e)
         # Where the way leads through e again, it leads nowhere.
         known = known and not any(e in (step.before, step.after) for step in scratch.steps)
         _cancelling[e] = known
@@ -1154,9 +1155,13 @@ def _present(e: Expr, recorder: Recorder) -> Expr:
     """(Q P)' for P' Q' where that is shorter, and ones(m, n) for 1 1'."""
     if e.shape.kind == ex.MATRIX and e.chain:
         core = ex.mul(*e.chain)
-        if core.kind == ex.MUL and [link.op for link in core.chain] == ["ones", "ones"]:
-            return recorder.apply("outer-ones", e, A=core)
+        if [(link.op, link.shape.kind) for link in core.chain] == _OUTER_ONES:
+            column, row = core.chain
+            return recorder.apply("outer-ones", e, x=column, y=ex.transpose(row))
         turned = push_transposes(ex.transpose(core))
         if cost(turned) + 2 < cost(core):
             return recorder.run("one-transpose", e, core)
     return e
+
+
+_OUTER_ONES = [("ones", ex.VECTOR), ("ones", ex.ROW)]
