@@ -1196,6 +1196,7 @@ PROCEDURES: dict[str, Procedure] = {
     "stack-factor": _stack_factor,
     "one-transpose": _one_transpose,
     "scalar-out": lambda e, depends: _linear_scalar(e, lambda a: True),
+    "dg-of-pair": lambda e, depends: ex.mul(ex.num(2), ex.rebuild(e, e.args[0].args[:1])),
     "identity-entrywise": lambda e, depends: e.args[0],
     "power-scalar": _power_scalar,
     "logistic-scalar": _logistic,

@@ -19,7 +19,7 @@ from matgrad.dims import Dim
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr, cost
 from matgrad.properties import has_property, push_transposes
-from matgrad.rewrite import PROCEDURES, Recorder, Replay, instance, joined_sums, number_of
+from matgrad.rewrite import PROCEDURES, Recorder, Replay, commutes, instance, joined_sums, number_of
 from matgrad.steps import Step
 
 
@@ -143,6 +143,8 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
             if e.op == "inv":
                 return recorder.apply("inverse-scalar", e, c=c, X=core)
             return recorder.run("power-scalar", e, e)
+    if e.op == "matpow" and _is(e.args[0], "sqrtm") and ex.integer(e.args[1]) == 2:
+        return recorder.apply("sqrtm-square", e, X=e.args[0].args[0])
     if e.op in ("transpose", "inv", "matpow"):
         return recorder.run("transposes", e, e)
     if e.op == "hadamard":
@@ -193,14 +195,16 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
             return recorder.apply("square-of-root", e, x=e.args[0].args[0])
     if e.op == "sum" and _is(e.args[0], "softmax"):
         return recorder.apply("softmax-total", e, x=e.args[0].args[0])
+    if e.op == "log" and _is(e.args[0], "sum") and _is(e.args[0].args[0], "exp"):
+        x = e.args[0].args[0].args[0]
+        if x.shape.kind == ex.VECTOR:
+            return recorder.apply("logsumexp-of-exp", e, x=x)
     if e.op == "log" and _is(e.args[0], "exp"):
         return recorder.apply("log-of-exp", e, x=e.args[0].args[0])
     if e.op == "exp" and _is(e.args[0], "log"):
         return recorder.apply("exp-of-log", e, x=e.args[0].args[0])
     if e.op == "polar" and has_property(e.args[0], "spd"):
         return recorder.apply("polar-of-spd", e, X=e.args[0])
-    if e.op == "matpow" and _is(e.args[0], "sqrtm") and ex.integer(e.args[1]) == 2:
-        return recorder.apply("sqrtm-square", e, X=e.args[0].args[0])
     if e.op == "vec" and e.args[0].coefficient == 1 and not e.args[0].scalars:
         chain = e.args[0].chain
         if len(chain) == 2 and chain[0].shape.kind == ex.VECTOR:
@@ -252,6 +256,10 @@ def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
         if len(inside.chain) > 1 and _is(inside.chain[-1], "diag"):
             x, rest = inside.chain[-1].args[0], ex.mul(*inside.chain[:-1])
             return recorder.apply("dg-of-scaled-columns", e, x=x, X=rest)
+        if inside.kind == ex.ADD and len(inside.args) == 2:
+            first, second = inside.args
+            if push_transposes(ex.transpose(first)) is second:
+                return recorder.run("dg-of-pair", e, e)
         if inside.kind == ex.ADD and any(_is(link, "dg") for t in inside.args for link in t.chain):
             first, *others = inside.args
             return recorder.apply("dg-of-sum", e, A=first, B=ex.add(*others))
@@ -288,8 +296,14 @@ def _improve_total(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _rotate(e: Expr, recorder: Recorder) -> Expr:
-    """tr(P^a A P^b) is tr(A P^b P^a)."""
+    """tr(P^a A P^b) is tr(A P^b P^a); tr(dexpm(P, A) B) is tr(A dexpm(P, B)), for a B that commutes with P."""
     chain = e.args[0].chain
+    if len(chain) == 2 and e.args[0].coefficient == 1 and not e.args[0].scalars:
+        for link, other in (chain, chain[::-1]):
+            if _is(link, "dexpm") and commutes(link.args[0], other):
+                if link is not chain[0]:
+                    e = recorder.apply("cyclic", e, A=other, B=link)
+                return recorder.apply("dexpm-adjoint", e, X=link.args[0], A=link.args[1], B=other)
     if len(chain) < 3 or chain[0].shape.kind != ex.MATRIX or chain[-1].shape.kind != ex.MATRIX:
         return e
     (first, _, turned), (last, _, also) = _matrix_power(chain[0]), _matrix_power(chain[-1])
@@ -399,6 +413,8 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
     for rule in (
         _cancel_inverse,
         _known_runs,
+        _softmax_factors,
+        _join_divisors,
         _join_powers,
         _join_matrix_powers,
         _apply_diagonal,
@@ -452,6 +468,35 @@ def _cancel_inverse(e: Expr, recorder: Recorder) -> Expr:
             if after is not e:
                 return after
     return e
+
+
+def _softmax_factors(e: Expr, recorder: Recorder) -> Expr:
+    """exp(x)/sum(exp(x)) is softmax(x)."""
+    for s in e.scalars:
+        if _is(s, "power") and ex.integer(s.args[1]) == -1 and _is(s.args[0], "sum"):
+            exponential = s.args[0].args[0]
+            if _is(exponential, "exp") and exponential in e.chain:
+                if exponential.shape.kind == ex.VECTOR:
+                    return recorder.apply("softmax-of-exp", e, x=exponential.args[0])
+    return e
+
+
+def _join_divisors(e: Expr, recorder: Recorder) -> Expr:
+    """1/(c (1 + a/c)) as 1/(c + a), where that is shorter."""
+    below = [s for s in e.scalars if _is(s, "power") and ex.integer(s.args[1]) == -1]
+    for s, t in itertools.permutations(below, 2):
+        c, total = s.args[0], t.args[0]
+        if total.kind == ex.ADD and any(_divides(c, u) for u in total.args):
+            a, b = total.args[0], ex.add(*total.args[1:])
+            joined = simplify(ex.add(ex.mul(c, a), ex.mul(c, b)), recorder.scratch())
+            if cost(joined) < cost(c) + cost(total):
+                return recorder.apply("divisor-into-sum", e, a=a, b=b, c=c)
+    return e
+
+
+def _divides(c: Expr, term: Expr) -> bool:
+    """Whether a term is divided by c."""
+    return any(x is c for x, _ in _divisors(term))
 
 
 # Runs of factors that are shorter otherwise, by the function of X in them.
