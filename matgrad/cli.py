@@ -262,6 +262,7 @@ def main() -> None:
     matgrad diff "tr(X*B*X')" --wrt X
     matgrad diff "ln det(X)" -q
     matgrad check "x'A x" --wrt x --equals "(A + A') x"
+    matgrad eval "log(c)/c" --data c=2.5 --wrt c
     matgrad rules inverse
     """
 
@@ -324,7 +325,18 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--to",
             type=click.Choice(
-                ["text", "ascii", "latex", "json", "matgrad", "sympy", "numpy", "jax", "torch"]
+                [
+                    "text",
+                    "ascii",
+                    "latex",
+                    "json",
+                    "matgrad",
+                    "sympy",
+                    "numpy",
+                    "jax",
+                    "torch",
+                    "matlab",
+                ]
             ),
             default="text",
             help="The output format.",
@@ -414,7 +426,7 @@ def _differentiate(
                 background=read_declarations(let_file),
                 **options,
             )
-            text = _formatted(derivation, to, quiet, steps, check, seed)
+            text = _formatted(derivation, to, quiet, steps, check, seed, output)
         show(text, output)
         if quiet:
             _tell_notes(derivation)
@@ -445,7 +457,9 @@ def _exit_codes(as_json: bool) -> Iterator[None]:
         )
 
 
-def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, seed: int) -> str:
+def _formatted(
+    d: Derivation, to: str, quiet: bool, steps: str, check: bool, seed: int, output: str | None
+) -> str:
     """The text to print."""
     if quiet or to == "matgrad":
         from matgrad.render.report import answer_text
@@ -461,6 +475,12 @@ def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, see
         return derivation_latex(d, steps)
     if to in ("sympy", "numpy", "jax", "torch"):
         return d.to(to).rstrip("\n")
+    if to == "matlab":
+        from pathlib import Path
+
+        from matgrad.derive import emitted
+
+        return emitted(d, to, Path(output).stem if output else "").rstrip("\n")
     from matgrad.render.report import text_report
 
     style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"
@@ -674,7 +694,7 @@ def _check_claim(
         )
     if to == "junit":
         raise UsageError("`--to junit` is for files", help="`--to json` is for one claim too")
-    if options["code"] is not None:
+    if options["code"] is not None and ":" in options["code"]:
         click.echo(f"note: --code imports and runs {options['code'].rpartition(':')[0]}", err=True)
     from matgrad.verdict import check as judge
 
@@ -710,7 +730,7 @@ def _check_files(
     **options: Any,
 ) -> int:
     """Check every statement of files, a line each, and return the exit code."""
-    from matgrad.files import Setting, exit_code, read_bytes, read_file, settle_all
+    from matgrad.files import Setting, exit_code, read_files, settle_all
 
     idle = [
         f"--{n}"
@@ -723,14 +743,7 @@ def _check_files(
             f"`{idle[0]}` is for one claim, and there is none: `{targets[0]}` is taken for a file",
             help="add the claim with `--equals CLAIM` or `--code MODULE:FUNCTION`",
         )
-    items = []
-    for path in targets:
-        if path == "-":
-            if sys.stdin is None:
-                raise UsageError("there is no standard input to read")
-            items += read_bytes(sys.stdin.buffer.read(), "-", markdown=False)
-        else:
-            items += read_file(path)
+    items = read_files(targets)
     unicode = use_unicode(sys.stdout) and to != "ascii"
     setting = Setting(layout, structured, seed, timeout, "unicode" if unicode else "ascii")
     outcomes: list[Outcome] = []
@@ -793,6 +806,98 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     ) as bar:
         task = bar.add_task("checking", total=total)
         yield lambda: bar.advance(task)
+
+
+@main.command("eval", epilog=_DECLARATIONS)
+@click.argument("expression", metavar="EXPR")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="FILE",
+    help="Numbers: FILE (.npz, .npy, .csv, .json), NAME=FILE or NAME=NUMBER; repeatable.",
+)
+@click.option("--wrt", multiple=True, metavar="X", help="Compute the derivative by X; repeatable.")
+@click.option("--let", multiple=True, metavar="DECL", help="A declaration; repeatable.")
+@click.option("--let-file", metavar="FILE", help="Read declarations from a file, one a line.")
+@click.option(
+    "--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative."
+)
+@click.option("--then", multiple=True, metavar="Y", help="The mixed second derivative by X and Y.")
+@click.option("--hvp", metavar="V", help="The Hessian times a direction V, which the data has too.")
+@click.option(
+    "--structured",
+    type=click.Choice(["subspace", "cookbook"]),
+    default="subspace",
+    help="By a symmetric matrix: the gradient in that subspace, or by independent entries.",
+)
+@click.option(
+    "--to", type=click.Choice(["text", "ascii", "json"]), default="text", help="The output format."
+)
+@click.option("-q", "--quiet", is_flag=True, help="The numbers alone, in full.")
+@click.option("--check/--no-check", default=True, help="Verify the derivative numerically.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, max=1e6, min_open=True),
+    default=30.0,
+    metavar="SECONDS",
+    help="Give up after this long.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write there: .npy, .npz, .csv or .json.")
+def evaluate(
+    expression: str,
+    data: tuple[str, ...],
+    wrt: tuple[str, ...],
+    let: tuple[str, ...],
+    let_file: str | None,
+    to: str,
+    quiet: bool,
+    timeout: float,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """The value of EXPR on data; with --wrt, its derivative. EXPR of - reads standard input.
+
+    \b
+    matgrad eval "norm2(A*x - b)^2" --data data.npz
+    matgrad eval "norm2(A*x - b)^2" --data data.npz --wrt x -o gradient.npy
+    matgrad eval "x'A x" --data A=a.csv --data x=x.csv --wrt x --order 2
+    """
+    as_json = to == "json" and not quiet
+    try:
+        with Timer(timeout):
+            from matgrad.data import read_data, write_data
+            from matgrad.evaluate import evaluate as compute
+
+            found = compute(
+                read_text(expression),
+                read_data(data),
+                list(wrt) or None,
+                list(let),
+                background=read_declarations(let_file),
+                **options,
+            )
+        if output is not None and not output.endswith(".json"):
+            write_data(output, found.results)
+        else:
+            from matgrad.render.numbers import evaluation_json, evaluation_table, evaluation_text
+
+            style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"
+            if as_json or output is not None:
+                text = evaluation_json(found)
+            else:
+                text = evaluation_table(found) if quiet else evaluation_text(found, style)
+            show(text, output)
+        for note in found.notes if not as_json else ():
+            click.echo(f"note: {note}", err=True)
+    except MatgradError as problem:
+        sys.exit(fail(problem, as_json))
+    except RecursionError:
+        sys.exit(fail(InternalError("recursion limit reached"), as_json))
+    except Exception as problem:
+        if os.environ.get("MATGRAD_DEBUG"):
+            raise
+        words = f"internal error: {type(problem).__name__}: {problem}"
+        sys.exit(fail(InternalError(words), as_json))
 
 
 @main.command()

@@ -45,6 +45,8 @@ ORDER = [
     "emit",
     "verify",
     "derive",
+    "data",
+    "evaluate",
     "simplified",
     "edits",
     "claims",
@@ -58,13 +60,21 @@ ORDER = [
 ]
 # The package itself holds the version, which anyone may read; it loads the engine when that is asked for.
 ROOT = "__init__"
-EXCEPTIONS = {(ROOT, "derive"), (ROOT, "errors"), (ROOT, "simplified"), (ROOT, "verdict")}
+EXCEPTIONS = {
+    (ROOT, "derive"),
+    (ROOT, "errors"),
+    (ROOT, "evaluate"),
+    (ROOT, "simplified"),
+    (ROOT, "verdict"),
+}
 # Names for type checkers only, never imported when the program runs.
 FOR_TYPES_ONLY = {
     (ROOT, "derive"),
     (ROOT, "errors"),
+    (ROOT, "evaluate"),
     (ROOT, "simplified"),
     (ROOT, "verdict"),
+    ("render.numbers", "evaluate"),
     ("render.report", "derive"),
     ("render.report", "simplified"),
     ("render.simplified", "simplified"),
@@ -73,6 +83,8 @@ FOR_TYPES_ONLY = {
     ("render.verdicts", "verdict"),
     ("cli", "derive"),
     ("emit.module", "derive"),
+    ("emit.module", "shapes"),
+    ("emit.matlab", "derive"),
     ("emit.python", "derive"),
     ("cli", "files"),
     ("pytest_plugin", "statements"),
@@ -162,6 +174,8 @@ OUTSIDE = {
         "emit.support",
         "emit.support_jax",
         "emit.support_torch",
+        "data",
+        "evaluate",
         "claims",
         "diagnose",
         "usercode",

@@ -145,9 +145,10 @@ def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str
         if wrt.is_scalar or (wrt.shape.kind == ex.VECTOR and order == 2 and flat):
             return _over(f"{mark}{raised}{y}", f"{mark}{names[0]}{raised}", style)
     if order == 2 and history[0].expression.is_scalar:
+        halves = (d.by_vech_twice, by_vech(wrt, d.subject, d.options.structured))
         below = [
-            _vec(n, style) if v.shape.kind == ex.MATRIX else n
-            for n, v in zip(names, variables, strict=True)
+            _vec(n, style, "vech" if half else "vec") if v.shape.kind == ex.MATRIX else n
+            for n, v, half in zip(names, variables, halves, strict=True)
         ]
         if not any(v.is_scalar for v in variables):
             below[1] = _transposed(below[1], style)
@@ -222,6 +223,7 @@ def _property_word(variable: Expr) -> str:
         "symmetric",
         "skew",
         "orthogonal",
+        "orthonormal",
         "lower",
         "upper",
         "invertible",
@@ -230,6 +232,7 @@ def _property_word(variable: Expr) -> str:
     found = next((p for p in order if p in properties), "")
     return {
         "spd": "symmetric positive definite",
+        "orthonormal": "with orthonormal columns",
         "lower": "lower triangular",
         "upper": "upper triangular",
     }.get(found, found)
@@ -257,6 +260,13 @@ def read_off_text(d: Derivation, style: str, part: Part) -> str:
         return f"{dy} = {gradient} d{x}{others} gives {gradient}, {size} (mixed layout: as {y})"
     if by_vech(part.wrt, d.subject, d.options.structured):
         form = f"vech(d{x})"
+        if d.by_vech_twice:
+            half = _over(
+                f"{_partial(style)}{value_name(d)}",
+                f"{_partial(style)}{_vec(x, style, 'vech')}",
+                style,
+            )
+            dy = ("\\mathrm{d}" if style == "latex" else "d") + f"({half})"
         return f"{dy} = {jacobian} {form}{others} gives the Jacobian {jacobian}, {size} (vech stacks the lower triangle by columns)"
     if part.wrt.shape.kind == ex.MATRIX or d.subject is not d.expression:
         form = f"vec(d{x})" if part.wrt.shape.kind == ex.MATRIX else f"d{x}"
@@ -355,7 +365,7 @@ def _part_rows(
         read_off = any(
             s.rule == "read-off"
             or (
-                s.rule.startswith("read-off-")
+                s.rule in ("read-off-symmetric", "read-off-skew")
                 and by_vech(part.wrt, d.subject, d.options.structured)
             )
             for s in line.steps
