@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     from matgrad.errors import MatgradError
     from matgrad.evaluate import Evaluation
     from matgrad.evaluate import evaluate as eval  # noqa: A004 - the name of the command
+    from matgrad.simplified import Simplification, simplify
     from matgrad.verdict import Verdict, check
 
 __all__ = [
     "Derivation",
     "Evaluation",
     "MatgradError",
+    "Simplification",
     "Verdict",
     "__version__",
     "check",
     "diff",
     "eval",
+    "simplify",
 ]
 
 
@@ -40,6 +43,10 @@ def __getattr__(name: str) -> Any:
         from matgrad import evaluate
 
         return evaluate.evaluate if name == "eval" else evaluate.Evaluation
+    if name in ("Simplification", "simplify"):
+        from matgrad import simplified
+
+        return getattr(simplified, name)
     if name in ("Verdict", "check"):
         from matgrad import verdict
 

@@ -18,6 +18,7 @@ from matgrad.timer import Timer
 if TYPE_CHECKING:
     from matgrad.derive import Derivation
     from matgrad.files import Outcome
+    from matgrad.simplified import Simplification
 
 REPORT = "please report this, with the command and `matgrad --version`"
 
@@ -414,8 +415,7 @@ def _differentiate(
     """Derive, show, and end with the exit code."""
     from matgrad.derive import diff as derive
 
-    as_json = to == "json" and not quiet
-    try:
+    with _exit_codes(to == "json" and not quiet):
         with Timer(timeout):
             derivation = derive(
                 read_text(expression),
@@ -429,10 +429,22 @@ def _differentiate(
             text = _formatted(derivation, to, quiet, steps, check, seed, output)
         show(text, output)
         if quiet:
-            for note in derivation.notes:
-                click.echo(f"note: {note}", err=True)
-            if derivation.check is not None and not derivation.check.points:
-                click.echo("note: the answer could not be checked", err=True)
+            _tell_notes(derivation)
+
+
+def _tell_notes(found: Derivation | Simplification) -> None:
+    """The notes beside an answer that stands alone."""
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)
+    if found.check is not None and not found.check.points:
+        click.echo("note: the answer could not be checked", err=True)
+
+
+@contextlib.contextmanager
+def _exit_codes(as_json: bool) -> Iterator[None]:
+    """Show what goes wrong, and leave with its exit code."""
+    try:
+        yield
     except MatgradError as problem:
         sys.exit(fail(problem, as_json))
     except RecursionError:
@@ -477,10 +489,91 @@ def _formatted(
         from matgrad.derive import verify_lines
 
         marks = verify_lines(d, seed)
+    return text_report(d, style, steps, screen_width(), marks)
+
+
+def screen_width() -> int:
+    """The characters on a line."""
     import shutil
 
     width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
-    return text_report(d, style, steps, max(width, 40), marks)
+    return max(width, 40)
+
+
+@main.command(epilog=_DECLARATIONS)
+@derivative_options
+def simplify(**options: Any) -> None:
+    """The shortest form equal to EXPR that matgrad finds, step by step. EXPR of - reads standard input.
+
+    \b
+    matgrad simplify "A*X*B + A*Y*B"
+    matgrad simplify "tr(A'*B) + sum(A.*B)"
+    matgrad simplify "x'Q'Q x" --let "Q: orthogonal" -q
+    """
+    _simplify(**options)
+
+
+# What `simplify` shares with `diff`: all but what is about derivatives, and code.
+_ABOUT_ANY = [
+    "expression",
+    "let",
+    "let_file",
+    "steps",
+    "to",
+    "quiet",
+    "check",
+    "seed",
+    "timeout",
+    "output",
+    "help",
+]
+simplify.params = [p for p in simplify.params if p.name in _ABOUT_ANY]
+for _parameter in simplify.params:
+    if _parameter.name == "to":
+        _parameter.type = click.Choice(["text", "ascii", "latex", "json", "matgrad", "sympy"])
+
+
+def _simplify(
+    expression: str,
+    let: tuple[str, ...],
+    let_file: str | None,
+    steps: str,
+    to: str,
+    quiet: bool,
+    check: bool,
+    seed: int,
+    timeout: float,
+    output: str | None,
+) -> None:
+    """Simplify, show, and end with the exit code."""
+    from matgrad.simplified import simplify as simplified
+    from matgrad.simplified import verify_lines
+
+    with _exit_codes(to == "json" and not quiet):
+        with Timer(timeout):
+            background = read_declarations(let_file)
+            found = simplified(read_text(expression), let, check, seed, background)
+            unicode = use_unicode(sys.stdout)
+            from matgrad.render import simplified as render
+            from matgrad.render.report import assumption_lines
+
+            if quiet or to == "matgrad":
+                text = render.answer_text(found, "matgrad" if unicode else "ascii")
+            elif to == "json":
+                text = render.json_report(found, ascii_only=not unicode)
+            elif to == "latex":
+                text = render.latex_report(found, steps)
+            elif to == "sympy":
+                text = found.to(to).rstrip("\n")
+            else:
+                marks = verify_lines(found, seed) if steps == "full" and check else None
+                style = "unicode" if to == "text" and unicode else "ascii"
+                text = render.text_report(found, style, steps, screen_width(), marks)
+        show(text, output)
+        if quiet:
+            for line in assumption_lines(found, "unicode" if use_unicode(sys.stderr) else "ascii"):
+                click.echo(f"note: {line}", err=True)
+            _tell_notes(found)
 
 
 @main.command(epilog=_DECLARATIONS)

@@ -14,19 +14,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from matgrad.errors import LimitProblem, MatgradError, UsageError
+from matgrad.errors import DataProblem, LimitProblem, UsageError
 from matgrad.parse import read_name
 
 Array = Any
 
 MAX_BYTES = 2_000_000_000  # of a file
 FORMATS = (".npz", ".npy", ".csv", ".json")
-
-
-class DataProblem(MatgradError):
-    """A file that is not data, or data that does not fit the expression."""
-
-    kind = "data"
 
 
 def read_data(specs: Iterable[str]) -> dict[str, Array]:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from matgrad import expr as ex
-from matgrad.data import Array, DataProblem, checked
+from matgrad.data import Array, checked
 from matgrad.derive import Derivation, declarations, diff
 from matgrad.dims import Dim, Poly, dim_atoms, dim_text, dim_value
 from matgrad.emit.lower import shape_of
 from matgrad.emit.module import Plan, plan_of, plan_of_value
 from matgrad.emit.python import runnable
-from matgrad.errors import LimitProblem, UsageError
+from matgrad.errors import DataProblem, LimitProblem, UsageError
 from matgrad.expr import Expr
 from matgrad.shapes import Typed, default_kinds, read
 
@@ -262,6 +262,9 @@ def _has_properties(v: Expr, array: Array) -> None:
                 help=f"leave out the declaration of `{name}`, or mend the data",
             )
 
+    if "orthonormal" in properties:
+        scale = ROUNDING
+        demand("orthonormal", array.T @ array - np.eye(array.shape[1]))
     if array.ndim == 2 and array.shape[0] == array.shape[1] and properties:
         n = len(array)
         demand("identity", array - np.eye(n))

@@ -14,7 +14,17 @@ from matgrad.rewrite import Recorder, split_term
 
 STRUCTURED = ("subspace", "cookbook")
 
-_KINDS = ("identity", "diagonal", "symmetric", "skew", "orthogonal", "lower", "upper")
+_KINDS = (
+    "identity",
+    "diagonal",
+    "symmetric",
+    "skew",
+    "orthogonal",
+    "orthonormal",
+    "lower",
+    "upper",
+)
+MANIFOLDS = ("orthogonal", "orthonormal")  # not linear: the tangent space is another one at each X
 
 
 def structure(variable: Expr) -> str:
@@ -25,11 +35,22 @@ def structure(variable: Expr) -> str:
     return next((kind for kind in _KINDS if kind in declared), "")
 
 
-def convention_notes(variables: tuple[Expr, ...], convention: str, jacobian: bool) -> list[str]:
-    """Which derivative the answer is, for each structured variable; and the other one, where they differ."""
+def convention_notes(
+    variables: tuple[Expr, ...], convention: str, jacobian: bool, hessian: bool
+) -> list[str]:
+    """Which derivative the answer is, for each structured variable; and the other one, where they differ.
+
+    `hessian` says that it is a Hessian by vech(X).
+    """
     notes = []
     for v in variables:
         kind, x = structure(v), v.data[0]
+        if hessian:
+            notes.append(
+                f"by vech({x}), the independent entries of the symmetric {x}, D(n)ᵀ H D(n) (cookbook convention);"
+                " H is the Hessian among symmetric matrices, or that by free entries"
+            )
+            continue
         word = "Jacobian" if jacobian else "gradient"
         free = f"{'J' if jacobian else 'G'} being that by free entries"
         if kind in ("symmetric", "skew"):
@@ -56,11 +77,15 @@ def convention_notes(variables: tuple[Expr, ...], convention: str, jacobian: boo
                     f"the {word} among {kind} matrices, {whole} (subspace convention);"
                     f" `--structured cookbook` gives {other}, {free}"
                 )
-        elif kind == "orthogonal" and jacobian:
-            notes.append("the Jacobian on the tangent space of the Stiefel manifold")
-        elif kind == "orthogonal":
+        elif kind in MANIFOLDS and jacobian:
+            notes.append(f"the Jacobian on the tangent space of the Stiefel manifold {x}ᵀ {x} = I")
+        elif kind in MANIFOLDS:
+            formula = f"(G - {x} Gᵀ {x})/2"
+            if kind == "orthonormal":
+                formula = f"G - {x} ({x}ᵀ G + Gᵀ {x})/2"
             notes.append(
-                f"the Riemannian gradient on the Stiefel manifold, (G - {x} Gᵀ {x})/2, {free}"
+                f"the Riemannian gradient on the Stiefel manifold {x}ᵀ {x} = I in the Euclidean metric, {formula}, {free};"
+                f" in the canonical metric it is G - {x} Gᵀ {x}"
             )
         elif kind:
             among = {"lower": "lower triangular", "upper": "upper triangular"}.get(kind, kind)
@@ -71,6 +96,12 @@ def convention_notes(variables: tuple[Expr, ...], convention: str, jacobian: boo
 def by_vech(variable: Expr, subject: Expr, convention: str) -> bool:
     """Whether a derivative is one by vech(X): of an array, by the independent entries of a symmetric matrix."""
     return convention == "cookbook" and not subject.is_scalar and structure(variable) == "symmetric"
+
+
+def gradient_by_vech(gradient: Expr) -> Expr:
+    """D'vec(G), the derivatives by vech(X), of the gradient G among symmetric matrices."""
+    duplication = ex.duplication(gradient.shape.rows)
+    return ex.mul(ex.transpose(duplication), ex.vec(gradient))
 
 
 def restricted(total: Expr, recorder: Recorder, convention: str) -> Expr:
@@ -92,7 +123,7 @@ def restricted(total: Expr, recorder: Recorder, convention: str) -> Expr:
             continue
         recorder.next_line()
         rule = f"{kind}-trace" if leaf is inside else f"{kind}-in-vec"
-        bindings = {"A": factor, "X": variable if kind == "orthogonal" else inside}
+        bindings = {"A": factor, "X": variable if kind in MANIFOLDS else inside}
         after = recorder.apply(rule, term, **bindings)
         total = _replaced(total, term, after)
     return total
@@ -110,7 +141,7 @@ def _lies_in(factor: Expr, kind: str) -> bool:
         return is_symmetric(factor)
     if kind == "skew":
         return push_transposes(ex.transpose(factor)) is push_transposes(ex.neg(factor))
-    if kind == "orthogonal":
+    if kind in MANIFOLDS:
         return False
     turned = {"lower": "upper", "upper": "lower"}.get(kind, kind)
     return has_property(factor, turned)

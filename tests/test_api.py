@@ -171,10 +171,12 @@ def test_what_the_package_offers() -> None:
         "Derivation",
         "Evaluation",
         "MatgradError",
+        "Simplification",
         "Verdict",
         "__version__",
         "check",
         "diff",
+        "simplify",
         "eval",
     }
     for name in matgrad.__all__:

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 import matgrad
 from matgrad.cli import main
-from matgrad.data import DataProblem, read_data
-from matgrad.errors import LimitProblem, UsageError
+from matgrad.data import read_data
+from matgrad.errors import DataProblem, LimitProblem, UsageError
 from matgrad.evaluate import evaluate
 
 A = np.arange(6.0).reshape(3, 2)

@@ -40,13 +40,14 @@ ORDER = [
     "structure",
     "differential",
     "trace_form",
-    "simplify",
+    "simplification",
     "render",
     "emit",
     "verify",
     "derive",
     "data",
     "evaluate",
+    "simplified",
     "edits",
     "claims",
     "diagnose",
@@ -59,15 +60,25 @@ ORDER = [
 ]
 # The package itself holds the version, which anyone may read; it loads the engine when that is asked for.
 ROOT = "__init__"
-EXCEPTIONS = {(ROOT, "derive"), (ROOT, "errors"), (ROOT, "evaluate"), (ROOT, "verdict")}
+EXCEPTIONS = {
+    (ROOT, "derive"),
+    (ROOT, "errors"),
+    (ROOT, "evaluate"),
+    (ROOT, "simplified"),
+    (ROOT, "verdict"),
+}
 # Names for type checkers only, never imported when the program runs.
 FOR_TYPES_ONLY = {
     (ROOT, "derive"),
     (ROOT, "errors"),
     (ROOT, "evaluate"),
+    (ROOT, "simplified"),
     (ROOT, "verdict"),
     ("render.numbers", "evaluate"),
     ("render.report", "derive"),
+    ("render.report", "simplified"),
+    ("render.simplified", "simplified"),
+    ("cli", "simplified"),
     ("render.verdicts", "files"),
     ("render.verdicts", "verdict"),
     ("cli", "derive"),

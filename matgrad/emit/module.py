@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import keyword
 import textwrap
 from pathlib import Path
@@ -23,6 +24,7 @@ from matgrad.expr import Expr
 from matgrad.maps import WORDS
 from matgrad.parse import GREEK
 from matgrad.rewrite import without_definitions
+from matgrad.structure import by_vech
 
 if TYPE_CHECKING:
     from matgrad.derive import Derivation
@@ -81,9 +83,12 @@ def plan_of(d: Derivation, product: Derivation | None = None) -> Plan:
     value = Output(base, shape, (), False)
     last = chain[-1]
     steps = chain[:-1]
-    for step in steps:
-        shape = (*shape, *shape_of(step.wrt))
-    derivatives = tuple(_output(last, p.mixed, shape, shape_of(p.wrt)) for p in last.parts)
+    for step, then in itertools.pairwise(chain):
+        shape = (
+            *shape,
+            *((then.mixed.shape.rows,) if then.by_vech_twice else _axes_by(step, step.wrt)),
+        )
+    derivatives = tuple(_output(last, p.mixed, shape, _axes_by(last, p.wrt)) for p in last.parts)
     functions: list[Function] = []
     names = ", ".join(p.wrt.data[0] for p in last.parts)
     functions.append(Function("value", "The value.", (value,)))
@@ -190,6 +195,12 @@ def _plan(
     )
 
 
+def _axes_by(d: Derivation, wrt: Expr) -> Size:
+    """The axes that a derivative by a variable adds: those of the variable, or one for its independent entries."""
+    by_entries = by_vech(wrt, d.subject, d.options.structured) and d.direction is None
+    return (d.shape_by(wrt).cols,) if by_entries else shape_of(wrt)
+
+
 def _output(d: Derivation, mixed: Expr, rows: Size, cols: Size) -> Output:
     jacobian = d.direction is None and not d.expression.is_scalar and not d.wrt.is_scalar
     if d.direction is not None:
@@ -199,8 +210,6 @@ def _output(d: Derivation, mixed: Expr, rows: Size, cols: Size) -> Output:
         if jacobian and below is not None:
             return Output(mixed, rows[: -len(shape_of(below.wrt))], shape_of(below.wrt), True)
         return Output(mixed, rows, cols, False)
-    if jacobian and len(cols) == 2 and mixed.shape.cols not in (ex.vec(d.wrt).shape.rows,):
-        cols = (mixed.shape.cols,)  # by the independent entries
     if not jacobian and mixed.shape.kind == ex.MATRIX and d.inner is not None and len(rows) > 2:
         return Output(mixed, rows, cols, True)
     return Output(mixed, rows, cols, jacobian)

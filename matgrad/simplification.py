@@ -15,9 +15,11 @@ from fractions import Fraction
 
 from matgrad import expr as ex
 from matgrad.dims import Dim
+from matgrad.errors import MatgradError
 from matgrad.expr import Expr, cost
 from matgrad.properties import has_property, push_transposes
-from matgrad.rewrite import Recorder, number_of
+from matgrad.rewrite import Recorder, Replay, number_of
+from matgrad.steps import Step
 
 
 def simplify(e: Expr, recorder: Recorder) -> Expr:
@@ -35,10 +37,14 @@ def simplify(e: Expr, recorder: Recorder) -> Expr:
             todo.pop()
             continue
         missing = [a for a in node.args if a not in done]
-        if missing:
+        if missing and (node.kind == ex.MUL or node.op in ("hadamard", "kron")):
+            if not any(ex.is_zero(done[a]) for a in node.args if a in done):
+                todo.append(missing[-1])
+                continue  # one at a time: where one factor is zero, the others are not there any more
+        elif missing:
             todo.extend(missing)
             continue
-        target = ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+        target = ex.rebuild(node, tuple(done.get(a, a) for a in node.args)) if node.args else node
         if target is node:
             target = _improve(node, recorder)
         if target is node:
@@ -47,6 +53,52 @@ def simplify(e: Expr, recorder: Recorder) -> Expr:
             becomes[node] = target
             todo.append(target)
     return _present(done[e], recorder)
+
+
+MAX_EXPANDED = 150  # symbols of an answer that is multiplied out to see whether it gets shorter
+
+
+def shortest(e: Expr, recorder: Recorder) -> Expr:
+    """`simplify`, or the same of e multiplied out, if that ends in something shorter."""
+    start = len(recorder.steps)
+    found = simplify(e, recorder)
+    if cost(found) > MAX_EXPANDED or not _has_product_of_sums(found):
+        return found
+    steps = recorder.steps[start:]
+    del recorder.steps[start:]
+    other = simplify(multiplied_out(e, recorder), recorder)
+    if cost(other) < cost(found) and _leads(e, recorder.steps[start:], other):
+        return other
+    recorder.steps[start:] = steps
+    return found
+
+
+def multiplied_out(e: Expr, recorder: Recorder) -> Expr:
+    """The expression simplified, with sums of products instead of products of sums. It may be longer."""
+    recorder.forget()
+    recorder.keeps_symmetry = True
+    found = simplify(e, recorder)
+    recorder.keeps_symmetry = False
+    recorder.forget()  # what was multiplied out may be factored again
+    return found
+
+
+def _leads(start: Expr, steps: list[Step], end: Expr) -> bool:
+    """Whether the steps can be replayed, and lead to `end`."""
+    replay = Replay(start)
+    try:
+        return all(map(replay.follow, steps)) and replay.state is end
+    except MatgradError:
+        return False
+
+
+def _has_product_of_sums(e: Expr) -> bool:
+    """Whether multiplying out would change e, beyond its outermost product."""
+    return any(
+        n.kind == ex.ADD
+        and any(t.kind == ex.MUL and any(a.kind == ex.ADD for a in t.args) for t in n.args)
+        for n in ex.postorder(e)
+    )
 
 
 def simplify_sum(e: Expr, recorder: Recorder) -> Expr:
@@ -75,6 +127,16 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return recorder.run("basis-entry", e, e)
     if e.kind != ex.CALL:
         return e
+    if e.op in ("abs", "sign") and e.is_scalar and has_property(e.args[0], "positive"):
+        return recorder.apply(f"{e.op}-of-positive", e, x=e.args[0])
+    if e.op == "sqrt" and e.is_scalar and _is(e.args[0], "power"):
+        base, exponent = e.args[0].args
+        if ex.integer(exponent) == 2:
+            return recorder.apply("root-of-square", e, x=base)
+    if e.op == "det" and e.args[0].op == "eye":
+        return recorder.apply("determinant-of-identity", e, A=e.args[0])
+    if e.op == "tr" and has_property(e.args[0], "skew"):
+        return recorder.apply("skew-has-no-trace", e, A=e.args[0])
     if e.op == "inv" and has_property(e.args[0], "orthogonal"):
         return recorder.apply("orthogonal-inverse", e, Q=e.args[0])
     if e.op == "inv" and _is(e.args[0], "kron"):
@@ -145,8 +207,8 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _is_short(size: Dim, e: Expr) -> bool:
-    """Whether a size as a number is no longer than e: n is, m + n may not be."""
-    return ex.cost(ex.size(size)) <= ex.cost(e)
+    """Whether a size as a number is no longer than e, below a fraction bar too: n is, m + n and m n may not be."""
+    return ex.cost(ex.power(ex.size(size), ex.num(-1))) <= ex.cost(ex.power(e, ex.num(-1)))
 
 
 def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
@@ -313,6 +375,7 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
         _join_matrix_powers,
         _apply_diagonal,
         _kronecker,
+        _duplication,
         _fold_dot,
         _logistic_factors,
         _quotients,
@@ -331,6 +394,8 @@ def _cancel_inverse(e: Expr, recorder: Recorder) -> Expr:
         if left is ex.transpose(right):
             if has_property(right, "orthogonal"):
                 return recorder.apply("orthogonal-left", e, Q=right)
+            if has_property(right, "orthonormal"):
+                return recorder.apply("orthonormal-columns", e, Q=right)
             if has_property(left, "orthogonal"):
                 return recorder.apply("orthogonal-right", e, Q=left)
     for i, link in enumerate(chain):
@@ -485,6 +550,15 @@ def _kronecker(e: Expr, recorder: Recorder) -> Expr:
     return e
 
 
+def _duplication(e: Expr, recorder: Recorder) -> Expr:
+    """L D is I, and between D' and D a Kronecker product may be swapped, so that like terms are added."""
+    for left, right in itertools.pairwise(e.chain):
+        if left.op == "elimination" and right.op == "duplication":
+            return recorder.apply("elimination-duplication", e, S=ex.eye(right.data[1]))
+    after = recorder.run("duplication-outer", e, e)
+    return after if after is not e else recorder.run("duplication-kron", e, e)
+
+
 def _selection(e: Expr, recorder: Recorder) -> Expr:
     """A Kronecker product of which the entries (i, i), (j, j) are taken."""
     chain = e.chain
@@ -504,16 +578,19 @@ def _selection(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _blocks(e: Expr, recorder: Recorder) -> Expr:
-    """A row of blocks times a column of blocks that fit, or times ones."""
-    if not e.chain or not _is_row_of_blocks(e.chain[0]) or len(e.chain) != 2:
-        return e
-    row, column = e.chain
-    if column.kind == ex.STACK and column.data == 1 and len(column.args) == row.data:
-        if all(a.shape.cols == b.shape.rows for a, b in zip(row.args, column.args, strict=True)):
-            return recorder.run("block-product", e, e)
-    if column.op == "ones" and column.shape.kind == ex.VECTOR:
-        if not any(a.shape.kind == ex.VECTOR for a in row.args):
-            return recorder.run("block-sum", e, e)
+    """A row of blocks times a column of blocks that fit, or times ones, where that is not longer."""
+    for row, column in itertools.pairwise(e.chain):
+        if not _is_row_of_blocks(row):
+            continue
+        product = ex.mul(row, column)
+        if column.kind == ex.STACK and column.data == 1 and len(column.args) == row.data:
+            pairs = list(zip(row.args, column.args, strict=True))
+            if all(a.shape.cols == b.shape.rows for a, b in pairs):
+                if cost(ex.add(*(ex.mul(a, b) for a, b in pairs))) <= cost(product):
+                    return recorder.run("block-product", e, product)
+        if column.op == "ones" and column.shape.kind == ex.VECTOR and len(e.chain) == 2:
+            if not any(a.shape.kind == ex.VECTOR for a in row.args):
+                return recorder.run("block-sum", e, product)
     return e
 
 
@@ -654,7 +731,7 @@ def _like_terms(e: Expr, recorder: Recorder) -> Expr:
             if term.chain and len(term.chain) > 1:
                 run = ex.mul(*term.chain)
                 turned = push_transposes(ex.mul(*(ex.transpose(c) for c in reversed(term.chain))))
-                if turned is run:
+                if turned is run or cost(turned) > cost(run):
                     continue
                 twin = ex.mul(*term.scalars, turned)
                 if twin in seen:
