@@ -213,7 +213,7 @@ def _sample_motion(
     return sample(variable, sizes, 0, rng)
 
 
-def nudged(point: Point, variables: list[Expr], seed: int = 0) -> Point:
+def nudged(point: Point, variables: list[Expr], seed: int = 0, size: float = NUDGE) -> Point:
     """A point as near as makes no difference but by rounding."""
     import numpy as np
 
@@ -222,7 +222,7 @@ def nudged(point: Point, variables: list[Expr], seed: int = 0) -> Point:
     values = [
         value
         if fixed & variable.data[1]
-        else value * (1 + NUDGE * rng.choice([-1.0, 1.0], size=np.shape(value)))
+        else value * (1 + size * rng.choice([-1.0, 1.0], size=np.shape(value)))
         for value, variable in zip(point.values, variables, strict=True)
     ]
     return point._replace(values=values)
@@ -313,8 +313,10 @@ def check_direction(
     assuming: Sequence[tuple[str, Expr]] = (),
 ) -> Check:
     """Compare a product of the derivative of y with a direction with the difference of y along that direction."""
-    along = ex.variables(y, product, wrt, direction).index(direction)
-    look = functools.partial(_look_along, along)
+    from matgrad.emit.numpy import compiled
+
+    direction_of = compiled([direction], ex.variables(y, product, wrt, direction))
+    look = functools.partial(_look_along, direction_of)
     return _check(y, product, wrt, seed, assuming, look, (direction,))
 
 
@@ -611,20 +613,20 @@ def _look(
 
 
 def _look_along(
-    along: int,
+    direction_of: Any,
     point: Point,
     moving: int,
     value_of: Any,
     product_of: Any,
     stretch: float,
 ) -> Look | None:
-    """A product with the direction point.values[along], and the difference along it; None where y has no value."""
+    """A product with a direction, and the difference along it; None where y has no value."""
     import numpy as np
 
-    values = _values(point, value_of, product_of)
+    values = _values(point, value_of, product_of, direction_of)
     if values is None or not np.all(np.isfinite(values[0])):
         return None
-    direction = np.asarray(point.values[along], dtype=float)
+    direction = np.asarray(values[2], dtype=float)
     found = finite_difference(point, moving, value_of, [direction], "", stretch)
     if found is None:
         return None
