@@ -554,7 +554,10 @@ def _known_runs(e: Expr, recorder: Recorder) -> Expr:
         while link.op in ("transpose", "inv"):
             link = link.args[0]
         for rule in _RUNS.get(link.op, ()):
-            run = push_transposes(instance(rule, {"X": link.args[0]})[0]).chain
+            left = instance(rule, {"X": link.args[0]})[0]
+            run = left.chain
+            if push_transposes(left) is not left or left is not ex.mul(*run):
+                continue  # written otherwise, as of a stack, a symmetric matrix or c I: it does not stand like this
             for i in range(len(e.chain) - len(run) + 1):
                 if e.chain[i : i + len(run)] == run:
                     return recorder.apply(rule, e, X=link.args[0])

@@ -263,3 +263,12 @@ def test_what_a_zero_takes_with_it() -> None:
     ):
         assert found.replay() is found.mixed
         assert ex.is_zero(found.mixed)
+
+
+@pytest.mark.parametrize(
+    "text", ["pinv([C', z])*z", "sum(pinv([x, z]*ones(2, 2)))", "pinv(S)*S*z", "pinv(2*I)*z"]
+)
+def test_pseudoinverses_of_what_turns(text: str) -> None:
+    found = matgrad.diff(text, wrt="z", let=["C: matrix(n, p)", "S: symmetric(n)"])
+    assert found.replay() is found.mixed
+    assert found.check is not None and found.check.ok
