@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from matgrad import expr as ex
+from matgrad.chain_rule import derivatives, grouped, is_large
 from matgrad.differential import (
     expand,
     expand_by_definition,
@@ -97,8 +98,13 @@ class Derivation:
         self.steps: list[Step] = self.recorder.steps
         for v in wrt:
             _supported(v, self.order, options)
-        self.final = self._differential()  # the trace form of dy
-        self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
+        self.pieces: list[Derivation] = []  # of a large expression: the derivations of its parts
+        if direction is None and not options.definition and is_large(self.subject, wrt):
+            self.final = self.start
+            self.parts = self._by_pieces()
+        else:
+            self.final = self._differential()  # the trace form of dy
+            self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
         if any(s.rule == "matrix-power" for s in self.steps):
             self.notes.append("the symbolic power is a whole number, 0 or more")
         self.notes += (
@@ -328,6 +334,25 @@ class Derivation:
                 help=f"answers of up to {MAX_WRITTEN} symbols are written",
             )
         return part
+
+    def _by_pieces(self) -> list[Part]:
+        """The derivatives of a large expression, by the chain rule over named parts of it."""
+
+        def derive(e: Expr, names: tuple[Expr, ...]) -> list[Expr]:
+            typed = self.typed._replace(expr=e, notes=())
+            piece = Derivation(typed, names, self._options_of_pieces())
+            self.pieces.append(piece)
+            self.steps.extend(piece.steps)
+            return [part.mixed for part in piece.parts]
+
+        self.recorder.enter(DERIVATIVE)
+        found = derivatives(
+            grouped(self.subject), self.variables, derive, lambda e: simplify(e, self.recorder)
+        )
+        return [Part(n, v, e, e) for n, (v, e) in enumerate(zip(self.variables, found, strict=True))]
+
+    def _options_of_pieces(self) -> Options:
+        return Options("mixed", self.options.structured, False, self.options.adjugate, self.options.named)
 
     def _written(self, e: Expr) -> Expr:
         """The derivative with definitions written out, unless it is to be differentiated again."""

@@ -607,6 +607,17 @@ def epower(base: Expr, exponent: Expr) -> Expr:
     return make(CALL, ("epow",), (base, exponent), base.shape)
 
 
+SHORTEST_GROUP = 8  # operands of a product or a sum that may be kept together
+
+
+def group(e: Expr) -> Expr:
+    """A long product or sum kept together, as in brackets, where it would become part of a longer one."""
+    flat = e.kind in (ADD, MUL) or (e.kind == CALL and e.data[0] == "hadamard")
+    if not flat or len(e.args) < SHORTEST_GROUP:
+        return e
+    return make(CALL, ("group",), (e,), e.shape)
+
+
 def vec(e: Expr) -> Expr:
     """The columns of e, one below the other; a vector is its own vec."""
     if e.shape.kind in (SCALAR, VECTOR):
@@ -710,6 +721,7 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
 
 
 CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
+    "group": group,
     "transpose": transpose,
     "inv": inverse,
     "power": power,
