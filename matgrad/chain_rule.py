@@ -11,6 +11,7 @@ ones are kept together as groups (`group`), which have names where they are prin
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from matgrad.expr import Expr
 from matgrad.properties import properties
 from matgrad.rewrite import dependence
 from matgrad.steps import DIFFERENTIAL
+from matgrad.trace_form import derivative_shape
 
 LARGE = 200  # symbols of an expression that is differentiated by pieces
 MOST = 15  # operands of one product, and terms of one sum that have one derivative
@@ -49,7 +51,7 @@ def grouped(y: Expr) -> Expr:
 
 def _grouped(e: Expr) -> Expr:
     if e.kind == ex.MUL and len(e.args) > MOST:
-        scalars = _in_groups(list(e.scalars if e.chain else e.scalars), ex.mul)
+        scalars = _in_groups(list(e.scalars), ex.mul)
         links = _in_groups(list(e.chain), ex.mul)
         return ex.mul(ex.num(e.coefficient), *scalars, *([ex.mul(*links)] if links else []))
     if e.kind == ex.CALL and e.op == "hadamard" and len(e.args) > MOST:
@@ -68,26 +70,28 @@ def _in_groups(factors: list[Expr], product: Callable[..., Expr]) -> list[Expr]:
 def _evenly(items: list[Expr], count: int) -> Iterator[list[Expr]]:
     """The items in order, in `count` parts of nearly one length."""
     ends = [round(len(items) * i / count) for i in range(count + 1)]
-    return (items[a:b] for a, b in zip(ends, ends[1:], strict=False))
+    return (items[a:b] for a, b in itertools.pairwise(ends))
 
 
-class _Cutter:
-    """Cuts an expression into pieces. `stands_for` is what each name stands for, pieces and long constants alike."""
+class Pieces:
+    """A number or a vector y, cut into pieces. `values` is what each name stands for: pieces, long constants, gradients."""
 
     def __init__(self, y: Expr, wrt: tuple[Expr, ...]) -> None:
+        self.y = y
+        self.wrt = wrt
         self.depends = dependence(DIFFERENTIAL, wrt)
-        self.stands_for: dict[Expr, Expr] = {}
+        self.values: dict[Expr, Expr] = {}
         self.pieces: list[Piece] = []
         self._constants: dict[Expr, Expr] = {}
         self._formulas: dict[Expr, Expr] = {}
         self._weights: dict[Expr, int] = {}
         order = self._order(y)
-        uses: dict[Expr, int] = {y: 2}
+        uses: dict[Expr, int] = {y: 1}
         for node in order:
             for a in node.args:
                 uses[a] = uses.get(a, 0) + 1
         for node in order:
-            self._cut(node, uses[node] > 1)
+            self._cut(node, uses[node] > 1, node is y)
 
     def _order(self, y: Expr) -> list[Expr]:
         """The nodes that depend on the variables, arguments first; a sum over an index is not opened."""
@@ -105,7 +109,7 @@ class _Cutter:
                     todo.extend((a, False) for a in reversed(node.args))
         return order
 
-    def _cut(self, node: Expr, shared: bool) -> None:
+    def _cut(self, node: Expr, shared: bool, last: bool) -> None:
         if node.kind == ex.VAR or node.kind == ex.SUM:
             formula, weight = node, 1
         else:
@@ -113,14 +117,15 @@ class _Cutter:
             weight = 1 + sum(self._weights.get(a, 0) for a in node.args)
             formula = args[0] if node.op == "group" else ex.rebuild(node, args)
         long_sum = node.kind == ex.ADD and len(node.args) > MOST
-        if long_sum or weight > PIECE or node.op == "group" or (shared and weight > 2):
+        kept = long_sum or node.op == "group" or last
+        if kept or weight > PIECE or (shared and weight > 2):
             terms = tuple(map(self._formula, node.args)) if long_sum else ()
             formula, weight = self._named(node, formula, terms), 1
         self._formulas[node], self._weights[node] = formula, weight
 
     def _named(self, node: Expr, formula: Expr, terms: tuple[Expr, ...]) -> Expr:
-        name = ex.var(f"_{len(self.stands_for)}", node.shape)
-        self.stands_for[name] = node
+        name = ex.var(f"_{len(self.values)}", node.shape)
+        self.values[name] = node
         self.pieces.append(Piece(name, formula, terms))
         return name
 
@@ -131,57 +136,52 @@ class _Cutter:
         if ex.cost(node) <= CONSTANT or node.kind == ex.VAR:
             return node
         if node not in self._constants:
-            name = ex.var(f"_{len(self.stands_for)}", node.shape, properties(node))
-            self.stands_for[name] = node
+            name = ex.var(f"_{len(self.values)}", node.shape, properties(node))
+            self.values[name] = node
             self._constants[node] = name
         return self._constants[node]
 
+    def derivatives(self, derive: Derive, simplify: Callable[[Expr], Expr]) -> list[Expr]:
+        """The derivatives by each variable, in the mixed layout.
 
-def derivatives(
-    y: Expr, wrt: tuple[Expr, ...], derive: Derive, simplify: Callable[[Expr], Expr]
-) -> list[Expr]:
-    """The derivatives of a number or a vector y by variables, in the mixed layout.
+        `derive` differentiates a small expression, `simplify` adds up what a name is given by several pieces.
+        """
+        given: dict[Expr, list[Expr]] = {v: [] for v in self.wrt}
+        root = self.pieces[-1]
+        for number, piece in enumerate(reversed(self.pieces)):
+            gradient: Expr | None = None
+            if piece is not root:
+                if piece.name not in given:
+                    continue
+                gradient = _added(given.pop(piece.name), simplify)
+                if ex.is_zero(gradient):
+                    continue
+                if (
+                    any(self.moves(v) for v in ex.variables(gradient))
+                    or ex.cost(gradient) > CONSTANT
+                ):
+                    name = ex.var(f"_g{number}", gradient.shape)
+                    self.values[name] = self.resolved(gradient)
+                    gradient = name
+            for part in piece.terms or (piece.formula,):
+                inputs = tuple(v for v in ex.variables(part) if self.moves(v))
+                if inputs:
+                    found = derive(_weighted(part, gradient, self.y.is_scalar), inputs)
+                    for v, by_v in zip(inputs, found, strict=True):
+                        given.setdefault(v, []).append(by_v)
+        return [self.resolved(_added(given[v] or [self._zero(v)], simplify)) for v in self.wrt]
 
-    `derive` differentiates a small expression, `simplify` adds up what a name is given by several pieces.
-    """
-    cutter = _Cutter(y, wrt)
-    values = cutter.stands_for
-    given: dict[Expr, list[Expr]] = {v: [] for v in wrt}
-    root = cutter.pieces[-1].name
-    real: dict[Expr, Expr] = {}
+    def moves(self, v: Expr) -> bool:
+        """Whether a variable of a formula is one of differentiation, or stands for something that depends on one."""
+        return v in self.wrt or (v in self.values and self.depends(self.values[v]))
 
-    def resolved(e: Expr) -> Expr:
+    def resolved(self, e: Expr) -> Expr:
         """What a formula in names is."""
-        names = {v: real.get(v, values.get(v, v)) for v in ex.variables(e)}
+        names = {v: self.values[v] for v in ex.variables(e) if v in self.values}
         return ex.substitute(e, {v: ex.group(value) for v, value in names.items()})
 
-    for number, piece in enumerate(reversed(cutter.pieces)):
-        gradient: Expr | None = None
-        if piece.name is not root:
-            found = given.pop(piece.name, [])
-            if not found:
-                continue
-            gradient = _added(found, simplify)
-            if ex.is_zero(gradient):
-                continue
-            if ex.cost(gradient) > CONSTANT or cutter.depends(gradient) or _has_names(gradient):
-                name = ex.var(f"_g{number}", gradient.shape)
-                real[name] = resolved(gradient)
-                gradient = name
-        for part in piece.terms or (piece.formula,):
-            inputs = tuple(
-                v for v in ex.variables(part) if v in wrt or (v in values and cutter.depends(values[v]))
-            )
-            if not inputs:
-                continue
-            weighted = _weighted(part, gradient, y.is_scalar)
-            for v, found_by_v in zip(inputs, derive(weighted, inputs), strict=True):
-                given.setdefault(v, []).append(found_by_v)
-    return [resolved(_added(given[v], simplify)) for v in wrt]
-
-
-def _has_names(e: Expr) -> bool:
-    return any(v.data[0].startswith("_") for v in ex.variables(e))
+    def _zero(self, v: Expr) -> Expr:
+        return ex.zeros(derivative_shape(self.y, v))
 
 
 def _weighted(part: Expr, gradient: Expr | None, scalar: bool) -> Expr:
@@ -209,7 +209,5 @@ def _added(found: Iterable[Expr], simplify: Callable[[Expr], Expr]) -> Expr:
     """The sum, simplified MOST terms at a time."""
     found = list(found)
     while len(found) > 1:
-        found = [
-            simplify(ex.add(*found[i : i + MOST])) for i in range(0, len(found), MOST)
-        ]
+        found = [simplify(ex.add(*found[i : i + MOST])) for i in range(0, len(found), MOST)]
     return found[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from matgrad import expr as ex
-from matgrad.chain_rule import derivatives, grouped, is_large
+from matgrad.chain_rule import Pieces, grouped, is_large
 from matgrad.differential import (
     expand,
     expand_by_definition,
@@ -98,8 +98,12 @@ class Derivation:
         self.steps: list[Step] = self.recorder.steps
         for v in wrt:
             _supported(v, self.order, options)
-        self.pieces: list[Derivation] = []  # of a large expression: the derivations of its parts
-        if direction is None and not options.definition and is_large(self.subject, wrt):
+        # Of a large expression: its named parts, their derivations, and the sums of what they give.
+        self.named: Pieces | None = None
+        self.pieces: list[Derivation] = []
+        self.sums: list[tuple[Expr, list[Step], Expr]] = []
+        whole = options.whole or options.definition or direction is not None
+        if not whole and is_large(self.subject, wrt):
             self.final = self.start
             self.parts = self._by_pieces()
         else:
@@ -157,11 +161,15 @@ class Derivation:
     def assumptions(self) -> list[tuple[str, Expr]]:
         """The properties that a function of the expression or a step assumed because they could not be proved."""
         found = [*taken_for_granted(self.expression), *(a for s in self.steps for a in s.assuming)]
+        if self.named is not None:
+            found = [(name, self.named.resolved(e)) for name, e in found]
         return list(dict.fromkeys(found))
 
     @property
     def is_long(self) -> bool:
         """Whether the derivation is too long to be shown line by line."""
+        if self.named is not None:
+            return True
         return max(ex.cost(self.expression), ex.cost(self.final)) > MAX_SHOWN
 
     def lines(self, full: bool = False) -> list[Line]:
@@ -189,6 +197,8 @@ class Derivation:
         Raises MatgradError (code 70) if a step is not an instance of its rule, speaks of something that is not there,
         or leads elsewhere.
         """
+        if self.named is not None:
+            return self._replay_pieces()
         if self._followed(self.start, self.steps_of(None)) is not self.final:
             raise CheckFailed("the steps do not lead to the trace form")
         for part in self.parts:
@@ -337,22 +347,51 @@ class Derivation:
 
     def _by_pieces(self) -> list[Part]:
         """The derivatives of a large expression, by the chain rule over named parts of it."""
+        self.recorder.enter(DERIVATIVE)
 
         def derive(e: Expr, names: tuple[Expr, ...]) -> list[Expr]:
-            typed = self.typed._replace(expr=e, notes=())
-            piece = Derivation(typed, names, self._options_of_pieces())
+            chosen = self.options
+            options = Options(
+                "mixed", chosen.structured, False, chosen.adjugate, chosen.named, whole=True
+            )
+            piece = Derivation(self.typed._replace(expr=e, notes=()), names, options)
             self.pieces.append(piece)
             self.steps.extend(piece.steps)
             return [part.mixed for part in piece.parts]
 
-        self.recorder.enter(DERIVATIVE)
-        found = derivatives(
-            grouped(self.subject), self.variables, derive, lambda e: simplify(e, self.recorder)
-        )
-        return [Part(n, v, e, e) for n, (v, e) in enumerate(zip(self.variables, found, strict=True))]
+        def add_up(e: Expr) -> Expr:
+            start = len(self.steps)
+            found = simplify(e, self.recorder)
+            self.sums.append((e, self.steps[start:], found))
+            return found
 
-    def _options_of_pieces(self) -> Options:
-        return Options("mixed", self.options.structured, False, self.options.adjugate, self.options.named)
+        self.named = Pieces(grouped(self.subject), self.variables)
+        found = self.named.derivatives(derive, add_up)
+        return [
+            Part(i, v, e, e) for i, (v, e) in enumerate(zip(self.variables, found, strict=True))
+        ]
+
+    def _replay_pieces(self) -> Expr:
+        """Replay the derivation of each piece, and put them together again."""
+        pieces, sums = iter(self.pieces), iter(self.sums)
+
+        def derive(e: Expr, names: tuple[Expr, ...]) -> list[Expr]:
+            piece = next(pieces)
+            if (piece.expression, piece.variables) != (e, names):
+                raise CheckFailed("a piece is not one of the expression")
+            piece.replay()
+            return [part.mixed for part in piece.parts]
+
+        def add_up(e: Expr) -> Expr:
+            start, steps, end = next(sums)
+            if start is not e or self._followed(e, steps) is not end:
+                raise CheckFailed("the steps do not lead to the sum of what the pieces give")
+            return end
+
+        found = Pieces(grouped(self.subject), self.variables).derivatives(derive, add_up)
+        if found != [part.mixed for part in self.parts]:
+            raise CheckFailed("the pieces do not lead to the derivative")
+        return self.mixed
 
     def _written(self, e: Expr) -> Expr:
         """The derivative with definitions written out, unless it is to be differentiated again."""
@@ -441,6 +480,7 @@ class Options:
         definition: bool = False,
         adjugate: bool = False,
         named: bool = False,
+        whole: bool = False,
     ) -> None:
         if layout not in LAYOUTS:
             raise UsageError(
@@ -455,6 +495,7 @@ class Options:
         self.structured = structured
         self.definition = definition
         self.adjugate = adjugate
+        self.whole = whole  # not by pieces, however large the expression is
         self.named = (
             named  # defined functions keep their names: the derivative will be differentiated
         )

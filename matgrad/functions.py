@@ -223,25 +223,6 @@ _OPERATORS = (
         source="Magnus & Neudecker, ch. 8, eq. (14)",
         example="sum(x.*y)",
     ),
-    Function(
-        op="group",
-        names=(),
-        signature="X: array -> array",
-        differential="d(X)",
-        domain="any",
-        assumes="",
-        level="atom",
-        plain="(<X>)",
-        unicode="(<X>)",
-        latex="\\left(<X>\\right)",
-        numpy="{X}",
-        nonsmooth=_SMOOTH,
-        because="the chain rule for a named part",
-        proof=("(X + d(X)) - (X) = d(X) | brackets change nothing",),
-        about="A long product or sum that is kept together, in brackets or by a name.",
-        source="notation",
-        example="",
-    ),
 )
 
 _MATRIX = (

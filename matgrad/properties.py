@@ -76,7 +76,7 @@ def is_entrywise(e: Expr) -> bool:
         return e.shape.kind in (ex.VECTOR, ex.ROW)  # the sum of rows is the transpose of a sum
     if e.kind != ex.CALL:
         return False
-    if e.op == "map":
+    if e.op in ("map", "group"):
         return False
     if e.op == "kron":  # of two columns or two rows, the transpose goes to both
         return e.shape.kind in (ex.VECTOR, ex.ROW)
@@ -338,6 +338,8 @@ def _is_square_of(chain: tuple[Expr, ...]) -> bool:
 def _of_call(e: Expr) -> frozenset[str]:
     op, args = e.op, e.args
     first = _known[args[0]]
+    if op == "group":
+        return first
     if op == "transpose":
         turned = {"lower": "upper", "upper": "lower"}
         return frozenset(turned.get(p, p) for p in first)

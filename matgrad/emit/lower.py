@@ -373,6 +373,8 @@ class Lowering:
             found: Value | None = special(e)
             if found is not None:
                 return found
+        if op == "group":
+            return self.value(args[0])
         if op == "apply":
             return self.make("apply", (self.value(args[0]),), shape, e.data[1], e.data[2])
         if op == "map":

@@ -339,6 +339,8 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         return base + {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'"), POSTFIX
     if op == "hadamard":
         return _hadamard(e, pieces, style)
+    if op == "group":
+        return _bracket(pieces[args[0]][0], style), ATOM
     if op == "map":
         return _map_text(e.data[1], e.data[2], style) + _bracket(pieces[args[0]][0], style), ATOM
     if op == "kron" and style in ("unicode", "latex"):
