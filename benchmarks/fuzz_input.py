@@ -43,6 +43,7 @@ CODES = {"syntax": 2, "name": 2, "shape": 2, "usage": 2, "unsupported": 3, "limi
 PLACED = ("syntax", "name", "shape")  # errors that say where
 
 VALID = [
+    "r'r/2 where r = A*x - b", "sum(h.^2) where z = W*x + b, h = tanh(z)",
     "tr(X*B*X')", "x'*A*x", "ln det(X'X)", "ln|X|", "‖A x - b‖² + λ‖x‖²", "sum(log(1 + exp(-y.*(X*w))))",
     "(x-μ)'*inv(Σ)*(x-μ)", "x[1]^2 + 3*x[2]^4", "[x^2; x^3]", "[A, B; C, D]*x", "f'(x)", "δ' f(x)", "1/2*x'A x", "A\\b",
     "x.^2'", "X^-T Y", "tr A", "|x| + |y|", "||A*x-b||^2", "X ⊗ Y", "A:B", "x·y", "sum(i=1:n, x[i]^2)", "softmax(X, 2)",

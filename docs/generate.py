@@ -283,6 +283,12 @@ def json_schema() -> str:
             "seed": {"type": "integer"},
         }
     )
+    formula = record({"text": text, "matgrad": text, "latex": text, "shape": text})
+    formula["properties"]["where"] = {
+        "description": "what the names of long subexpressions in it stand for; left out if there are none",
+        **listed(record({"name": text, "text": text, "matgrad": text, "latex": text})),
+        "minItems": 1,
+    }
     answer = record(
         {
             "matgrad": version,
@@ -291,9 +297,7 @@ def json_schema() -> str:
             "order": {"type": "integer", "minimum": 1},
             "layout": {"enum": list(LAYOUTS)},
             "variables": {"type": "object", "additionalProperties": {"$ref": "#/$defs/variable"}},
-            "derivative": record(
-                {"text": text, "matgrad": text, "latex": text, "shape": text},
-            ),
+            "derivative": formula,
             "steps": listed({"$ref": "#/$defs/step"}),
             "check": {
                 "description": "null with --no-check",
@@ -333,7 +337,7 @@ def json_schema() -> str:
             "layout": {"enum": list(LAYOUTS)},
             "claim": {"type": "string", "description": "the formula, or the name of the code"},
             "code": {"type": "boolean"},
-            "derivative": record({"text": text, "matgrad": text, "latex": text, "shape": text}),
+            "derivative": formula,
             "points": count,
             "worst_relative_error": {
                 "description": "null where the claim has another shape, or no value",

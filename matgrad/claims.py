@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from matgrad import expr as ex
 from matgrad.definitions import definitions_in
 from matgrad.derive import Derivation, declarations
-from matgrad.dims import Dim, dim_atoms, dim_text
+from matgrad.dims import Dim, dim_atoms, dim_substituted, dim_text
 from matgrad.edits import renamed
 from matgrad.emit.numpy import compiled
 from matgrad.errors import MatgradError, ShapeProblem
@@ -24,9 +24,17 @@ from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse
 from matgrad.properties import has_property, push_transposes
 from matgrad.rewrite import Recorder, assumptions
-from matgrad.shapes import Declared, interpret, parse_with, substituted
+from matgrad.shapes import Declared, interpret, parse_with
 from matgrad.simplify import simplify
-from matgrad.verify import Guard, Point, choose_sizes, random_point, size_names, unknown_functions
+from matgrad.verify import (
+    Guard,
+    Point,
+    choose_sizes,
+    nudged,
+    random_point,
+    size_names,
+    unknown_functions,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +42,6 @@ if TYPE_CHECKING:
 MAX_COMPARED = 400  # symbols of two formulas that are multiplied out and compared
 MAX_TERMS = 32  # of a formula that is multiplied out
 TOLERANCE = 1e-9  # of a claim, relative to the largest entry of the derivative
-NUDGE = 1e-13  # relative change of the variables that shows how far rounding errors reach
 NUDGES = 4
 ATTEMPTS = 6  # at one pair of sizes and way of sampling
 WAYS = 4
@@ -147,7 +154,7 @@ def merged(declared: Mapping[str, Declared], sizes: Mapping[Dim, Dim]) -> dict[s
     """Declarations in which some sizes are equal to others."""
 
     def shape(s: Shape) -> Shape:
-        return Shape(s.kind, substituted(s.rows, sizes), substituted(s.cols, sizes))
+        return Shape(s.kind, dim_substituted(s.rows, sizes), dim_substituted(s.cols, sizes))
 
     return {
         name: d._replace(
@@ -280,16 +287,7 @@ class Ground:
 
     def nudged(self, point: Point, number: int = 0) -> Point:
         """A point as near as makes no difference but by rounding."""
-        import numpy as np
-
-        rng = np.random.default_rng(7 + number)
-        values = [
-            v
-            if "integer" in variable.data[1] or "identity" in variable.data[1]
-            else v * (1 + NUDGE * rng.choice([-1.0, 1.0], size=np.shape(v)))
-            for v, variable in zip(point.values, self.variables, strict=True)
-        ]
-        return point._replace(values=values)
+        return nudged(point, self.variables, number)
 
 
 class Comparison(NamedTuple):

@@ -5,7 +5,10 @@ The file to read first.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from matgrad import expr as ex
 from matgrad.chain_rule import Pieces, grouped, is_large
@@ -26,6 +29,7 @@ from matgrad.errors import (
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.properties import is_symmetric, taken_for_granted
+from matgrad.render.names import written_length
 from matgrad.rewrite import (
     Recorder,
     Replay,
@@ -33,6 +37,7 @@ from matgrad.rewrite import (
     dependence,
     lines,
     split_term,
+    step_reason,
     without_definitions,
 )
 from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
@@ -66,6 +71,14 @@ class Part:
         self.mixed = mixed
         self.derivative = mixed  # in the layout asked for
         self.check: Check | None = None
+
+
+class Chain(NamedTuple):
+    """Lines that are equal to each other: `start` is d(of), and the lines go on from there."""
+
+    of: Expr
+    start: Expr
+    lines: list[Line]
 
 
 class Derivation:
@@ -109,6 +122,7 @@ class Derivation:
         else:
             self.final = self._differential()  # the trace form of dy
             self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
+        self._limit_length()
         if any(s.rule == "matrix-power" for s in self.steps):
             self.notes.append("the symbolic power is a whole number, 0 or more")
         self.notes += (
@@ -163,7 +177,9 @@ class Derivation:
         found = [*taken_for_granted(self.expression), *(a for s in self.steps for a in s.assuming)]
         if self.named is not None:
             found = [(name, self.named.resolved(e)) for name, e in found]
-        return list(dict.fromkeys(found))
+        known = {e for name, e in found if name == "invertible"}
+        implied = {("of constant rank", e) for e in known}
+        return [a for a in dict.fromkeys(found) if a not in implied]
 
     @property
     def is_long(self) -> bool:
@@ -172,18 +188,49 @@ class Derivation:
             return True
         return max(ex.cost(self.expression), ex.cost(self.final)) > MAX_SHOWN
 
+    @functools.cached_property
+    def names(self) -> dict[Expr, str]:
+        """Names for long subexpressions of the answers, by which the answers and the lines are written."""
+        from matgrad.render.report import names_for
+
+        return names_for(self, [p.derivative for p in self.parts])
+
     def lines(self, full: bool = False) -> list[Line]:
         """The displayed lines, from dy to the derivatives; none where they would be of over MAX_SHOWN symbols."""
-        found = self.lines_of_differential(full)
+        found = [line for chain in self.chains(full) for line in chain.lines]
         for part in self.parts:
             found += self.lines_of_part(part, full)
         return found
 
-    def lines_of_differential(self, full: bool = False) -> list[Line]:
-        """The lines from dy to its trace form."""
-        if self.is_long:
-            return []
-        return lines(self.start, self.steps_of(None), full)
+    def chains(self, full: bool = False) -> list[Chain]:
+        """The lines from dy to its trace form: one chain of equations, or where names are given, one for each of them."""
+        if self.named is not None:
+            return [Chain(self.subject, self.start, [])]
+        steps = self.steps_of(None)
+        below = set(ex.postorder(self.subject))
+        moving = dependence(DIFFERENTIAL, self.variables)
+        inner = [e for e in self.names if e in below - {self.subject} and moving(e)]
+        if not inner or self.options.definition:
+            found = [] if self.is_long else lines(self.start, steps, full)
+            return [Chain(self.subject, self.start, found)]
+        becomes = {s.before: s for s in steps if s.phase == DIFFERENTIAL}
+        stops = set(map(ex.diff, inner))
+        chains = []
+        for e in (self.subject, *reversed(inner)):
+            start = ex.diff(e)
+            local = _local_steps(start, becomes, stops)
+            chains.append(Chain(e, start, lines(start, local, full)))
+        expanded = Replay(self.start)
+        for step in becomes.values():
+            expanded.add(step)
+        traced = [s for s in steps if s.phase != DIFFERENTIAL]
+        dy = expanded.settle()
+        last = [] if self.is_long or not full else lines(dy, traced, full)
+        if traced and not last:
+            reasons = dict.fromkeys(words for words, minor in map(step_reason, traced) if not minor)
+            last = [Line(traced[-1].phase, self.final, tuple(traced), tuple(reasons))]
+        chains.append(Chain(self.subject, dy, last))
+        return chains
 
     def lines_of_part(self, part: Part, full: bool = False) -> list[Line]:
         """The lines from the trace form to one derivative."""
@@ -338,12 +385,18 @@ class Derivation:
         part = Part(number, v, final, mixed)
         if self.direction is None:
             part.derivative = in_layout(mixed, self.subject, v, self.layout)
-        if ex.cost(part.derivative) > MAX_WRITTEN:
+        return part
+
+    def _limit_length(self) -> None:
+        answers = [p.derivative for p in self.parts]
+        if sum(map(ex.cost, answers)) <= MAX_WRITTEN:
+            return
+        length = written_length(answers, self.names)
+        if length > MAX_WRITTEN:
             raise LimitProblem(
-                f"written out, the derivative has {ex.cost(part.derivative):.3g} symbols",
+                f"written out, the derivative has {length:.3g} symbols",
                 help=f"answers of up to {MAX_WRITTEN} symbols are written",
             )
-        return part
 
     def _by_pieces(self) -> list[Part]:
         """The derivatives of a large expression, by the chain rule over named parts of it."""
@@ -468,6 +521,24 @@ def _has_product_of_sums(e: Expr) -> bool:
 
 def _terms(e: Expr) -> tuple[Expr, ...]:
     return e.args if e.kind == ex.ADD else (e,)
+
+
+def _local_steps(start: Expr, becomes: Mapping[Expr, Step], stops: Collection[Expr]) -> list[Step]:
+    """The steps from d(N) on that expand no differential of another name."""
+    found: dict[Expr, Step] = {}
+    todo = [start]
+    while todo:
+        node = todo.pop()
+        if node in found or node not in becomes or (node in stops and node is not start):
+            continue
+        found[node] = becomes[node]
+        todo += _differentials(becomes[node].right)
+    return sorted(found.values(), key=lambda s: s.line)
+
+
+def _differentials(e: Expr) -> list[Expr]:
+    """The nodes d(N) of one step's right side, from the left."""
+    return [n for n in ex.postorder(e) if n.kind == ex.DIFF]
 
 
 class Options:
@@ -695,18 +766,22 @@ def in_layout(mixed: Expr, y: Expr, wrt: Expr, layout: str) -> Expr:
     return mixed
 
 
-def verify_lines(derivation: Derivation, seed: int = 0) -> list[bool]:
-    """For each line of the full derivation, whether it is numerically equal to the line before (to dy, for the first)."""
+def verify_lines(derivation: Derivation, seed: int = 0) -> list[bool | None]:
+    """For each line of the full derivation, whether it is numerically equal to the line before (to dy, for the first).
+
+    None where that could not be tried.
+    """
     from matgrad.verify import check_lines
 
     d = derivation
-    first = [line.state for line in d.lines_of_differential(full=True)]
-    marks = check_lines([d.start, *first], d.variables, seed, d.assumptions)[1:]
-    for part in d.parts:
-        last = [line.state for line in d.lines_of_part(part, full=True)]
-        if last:
-            # The derivative read off was compared with finite differences; the lines below it are compared with it.
-            marks += check_lines([part.mixed, *last], d.variables, seed, d.assumptions)[1:]
+    marks: list[bool | None] = []
+    # The derivative read off was compared with finite differences; the lines below it are compared with it.
+    runs = [(chain.start, chain.lines) for chain in d.chains(full=True)]
+    runs += [(part.mixed, d.lines_of_part(part, full=True)) for part in d.parts]
+    for start, those in runs:
+        states = [start, *(line.state for line in those)]
+        found = check_lines(states, d.variables, seed, d.assumptions)[1:] if those else []
+        marks += found or [None] * len(those)
     return marks
 
 

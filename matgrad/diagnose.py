@@ -28,13 +28,13 @@ from matgrad.claims import (
     terms_of,
 )
 from matgrad.derive import Derivation, Options
-from matgrad.dims import Dim, dim_text, dim_value
+from matgrad.dims import Dim, dim_substituted, dim_text, dim_value
 from matgrad.edits import edits, renamed
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr
 from matgrad.render.text import render, shape_label
 from matgrad.render.verdicts import matrix_text
-from matgrad.shapes import parse_with, substituted
+from matgrad.shapes import parse_with
 from matgrad.structure import structure
 from matgrad.verify import Point, random_point, sample
 
@@ -653,7 +653,7 @@ def _equal_sizes(case: Case) -> Iterator[Guess]:
                     parsed = renamed(parsed, size, kept)
             # The variables of the claim have other shapes then, but the same names and values.
             wanted = d.derivative.shape
-            wanted = ex.Shape(wanted.kind, *(substituted(n, sizes) for n in wanted[1:]))
+            wanted = ex.Shape(wanted.kind, *(dim_substituted(n, sizes) for n in wanted[1:]))
             e = interpreted_as(parsed, with_sizes, wanted)
             if e is None:
                 continue

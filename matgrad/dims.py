@@ -6,8 +6,11 @@ or a `Poly`, a polynomial with integer coefficients in names and variables. Equa
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import operator
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import TypeAlias
@@ -123,8 +126,11 @@ def dim_div(a: Dim, k: int) -> Dim:
 
 
 def dim_difference(a: Dim, b: Dim) -> tuple[Dim, Dim]:
-    """(p, q) without a common part and without minus signs, such that a = b just if p = q."""
+    """(p, q) without a common part, common factors and minus signs, such that a = b just if p = q."""
     difference = _terms(dim_add(a, dim_scale(b, -1)))
+    if len({c > 0 for c in difference.values()}) == 2:
+        common = functools.reduce(operator.and_, map(Counter, difference))
+        difference = {tuple((Counter(m) - common).elements()): c for m, c in difference.items()}
     return (
         _build({m: c for m, c in difference.items() if c > 0}),
         _build({m: -c for m, c in difference.items() if c < 0}),
@@ -163,13 +169,15 @@ def dim_text(dim: Dim) -> str:
     return str(dim)
 
 
-def dim_renamed(dim: Dim, old: str, new: Dim) -> Dim:
-    """A dimension with something else in the place of one of its names."""
+def dim_substituted(dim: Dim, sizes: Mapping[Dim, Dim]) -> Dim:
+    """A dimension with other sizes in the places of some of its names."""
+    if not isinstance(dim, Poly):
+        return sizes.get(dim, dim)
     total: Dim = 0
-    for monomial, count in _terms(dim).items():
+    for monomial, count in dim.terms.items():
         term: Dim = 1
         for atom in monomial:
-            term = dim_mul(term, new if atom == old else atom)
+            term = dim_mul(term, sizes.get(atom, atom))
         total = dim_add(total, dim_scale(term, count))
     return total
 

@@ -16,12 +16,12 @@ No function here recurses on the depth of an expression.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_div, dim_mul, dim_renamed, dim_text
+from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_div, dim_mul, dim_substituted, dim_text
 from matgrad.errors import InternalError, LimitProblem, ShapeProblem
 
 SCALAR, VECTOR, ROW, MATRIX = "scalar", "vector", "row", "matrix"
@@ -274,8 +274,14 @@ def index_names(e: Expr) -> frozenset[str]:
 
 def free_indices(*roots: Expr) -> frozenset[str]:
     """The names of indices that no sum around them gives a range."""
+    free = open_indices(postorder(*roots))
+    return frozenset[str]().union(*(free[r] for r in roots))
+
+
+def open_indices(order: Iterable[Expr]) -> dict[Expr, frozenset[str]]:
+    """For each node, arguments before what uses them, the names of indices that no sum in it gives a range."""
     free: dict[Expr, frozenset[str]] = {}
-    for node in postorder(*roots):
+    for node in order:
         names = frozenset[str]().union(*(free[a] for a in node.args))
         if node.kind == SUM:
             names = names - {node.data[0]}
@@ -285,7 +291,7 @@ def free_indices(*roots: Expr) -> frozenset[str]:
             if isinstance(node.data[1], str):
                 names = names | {node.data[1]}
         free[node] = names
-    return frozenset[str]().union(*(free[r] for r in roots))
+    return free
 
 
 def rename_index(e: Expr, old: str, new: str) -> Expr:
@@ -300,7 +306,7 @@ def rename_index(e: Expr, old: str, new: str) -> Expr:
             return index_value(new)
         if node.kind == SUM:
             name, first, last = node.data
-            first, last = (dim_renamed(bound, old, new) for bound in (first, last))
+            first, last = (dim_substituted(bound, {old: new}) for bound in (first, last))
             return sum_over(new if name == old else name, first, last, node.args[0])
         return node
 
@@ -320,7 +326,7 @@ def at_index(root: Expr, name: str, value: int) -> Expr:
             done[node] = num(value)
         elif node.kind == SUM:
             own, first, last = node.data
-            first, last = (dim_renamed(bound, name, value) for bound in (first, last))
+            first, last = (dim_substituted(bound, {name: value}) for bound in (first, last))
             done[node] = sum_over(own, first, last, node.args[0] if own == name else args[0])
         else:
             done[node] = rebuild(node, args) if args else node
@@ -733,9 +739,9 @@ CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
 }
 
 
-def postorder(*roots: Expr) -> list[Expr]:
-    """Every node below the roots once, arguments before what uses them."""
-    seen: set[Expr] = set()
+def postorder(*roots: Expr, known: Iterable[Expr] = ()) -> list[Expr]:
+    """Every node below the roots once, arguments before what uses them; nothing at and below `known` nodes."""
+    seen: set[Expr] = set(known)
     order: list[Expr] = []
     stack_: list[tuple[Expr, Iterator[Expr]]] = []
     for root in roots:
@@ -782,6 +788,22 @@ def substitute(root: Expr, mapping: dict[Expr, Expr]) -> Expr:
     return done[root]
 
 
+def resized(root: Expr, sizes: Mapping[Dim, Dim]) -> Expr:
+    """The expression with other sizes in the places of some names of sizes, in shapes and in formulas."""
+    done: dict[Expr, Expr] = {}
+    for node in postorder(root):
+        args = tuple(done[a] for a in node.args)
+        data = node.data
+        if node.kind == SUM or (node.kind == CONST and node.op in _SIZED):
+            data = (data[0], *(dim_substituted(d, sizes) for d in data[1:]))
+        shape = Shape(node.shape.kind, *(dim_substituted(d, sizes) for d in node.shape[1:]))
+        done[node] = make(node.kind, data, args, shape)
+    return done[root]
+
+
+_SIZED = frozenset(["size", "commutation", "duplication", "elimination"])
+
+
 def variables(*roots: Expr) -> list[Expr]:
     """The variables of the expressions, in order of first appearance from the left."""
     return [e for e in postorder(*roots) if e.kind == VAR]
@@ -802,17 +824,20 @@ def cost(e: Expr) -> int:
         if missing:
             todo.extend(missing)
             continue
-        _costs[node] = _own_cost(node)
+        _costs[node] = own_cost(node, _costs)
         todo.pop()
     return _costs[e]
 
 
-def _own_cost(e: Expr) -> int:
-    below = sum(_costs[a] for a in e.args)
+def own_cost(e: Expr, costs: Mapping[Expr, int]) -> int:
+    """The cost of e, given those of its arguments."""
+    below = sum(costs[a] for a in e.args)
     if e.kind == ADD:
         # A scalar times ones is written as the scalar alone.
         plain = sum(a.kind == MUL and len(a.chain) == 1 and a.chain[0].op == "ones" for a in e.args)
-        return below + len(e.args) - 1 - plain
+        # A minus sign that takes the place of a plus costs nothing.
+        minus = sum(a.kind == MUL and a.coefficient == -1 for a in e.args[1:])
+        return below + len(e.args) - 1 - plain - minus
     if e.kind == MUL:
         brackets = sum(a.kind == ADD for a in e.args)
         return below + (e.coefficient != 1) + brackets

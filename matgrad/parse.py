@@ -6,12 +6,13 @@ plain loops. Names are not resolved and shapes not known here.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
-from matgrad.errors import LimitProblem, Mark, SyntaxProblem
+from matgrad.errors import LimitProblem, Mark, NameProblem, SyntaxProblem
 from matgrad.functions import FUNCTION_NAMES
 from matgrad.lalr import Token, UnexpectedToken, UnknownCharacter, parse_tokens, tokens_of
 from matgrad.slips import find, meant
@@ -148,6 +149,7 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
             end if end is not None else token.end,
         )
 
+    declared = {*declared, *_local_names(raw)}
     out: list[Token] = []
     bars: list[str] = []  # what is open, innermost last: closing kinds and bars
     binding = -1  # how much was open at an `=` whose range has not had its `:` yet
@@ -161,6 +163,16 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
         if derivative is not None:
             callee, i = derivative
             out.append(callee)
+            continue
+        if (
+            kind == "NAME"
+            and token.text == "where"
+            and "where" not in declared
+            and out
+            and not bars
+        ):
+            out.append(renamed(token, "WHERE"))
+            i += 1
             continue
         if kind == "NAME":
             name = canonical_name(token.text)
@@ -263,6 +275,17 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
             out.append(token)
         i += 1
     return out
+
+
+def _local_names(tokens: list[Token]) -> set[str]:
+    """The names that stand behind `where`, each with an `=` behind it."""
+    start = next(
+        (i for i, t in enumerate(tokens) if t.type == "NAME" and t.text == "where"), len(tokens)
+    )
+    pairs = itertools.pairwise(tokens[start + 1 :])
+    return {
+        canonical_name(t.text) for t, after in pairs if (t.type, after.type) == ("NAME", "EQUALS")
+    }
 
 
 _MAP_WORDS = re.compile(r"((?:grad_|jac_)+)(.+)")
@@ -688,7 +711,62 @@ def parse(
         root = parse_tokens(tokens, start, builder.node)
     except UnexpectedToken as problem:
         raise _unexpected(text, tokens, problem.at, problem.expected) from None
+    if root.kind == "where":
+        return _with_locals(text, root, builder.nodes, declared, notes)
     return Parsed(text, root, builder.nodes, notes)
+
+
+def _with_locals(
+    text: str, root: Syntax, nodes: list[Syntax], declared: Collection[str], notes: list[str]
+) -> Parsed:
+    """`BODY where a = A, b = B`: a name stands for its formula, which is one node however often it is named.
+
+    A formula may use the names that stand before it.
+    """
+    body, *locals_ = root.args
+    ends = {id(part): i for i, part in enumerate(root.args)}
+    segments: list[list[Syntax]] = [[] for _ in root.args]
+    current: list[Syntax] = []
+    for node in nodes:
+        current.append(node)
+        if id(node) in ends:
+            segments[ends[id(node)]] = current
+            current = []
+    names = [canonical_name(part.value) for part in locals_]
+    known: dict[str, Syntax] = {}
+    ordered: list[Syntax] = []
+    for number, (name, part) in enumerate(zip(names, locals_, strict=True)):
+        mark = Mark(part.start, part.start + len(part.value))
+        if name in declared or name in known:
+            why = "declared" if name in declared else "given a formula twice"
+            raise NameProblem(
+                f"`{name}` is {why}", (mark,), "use another name behind `where`", text
+            )
+        _use_locals(segments[number + 1], known, names[number:], text)
+        ordered += [n for n in segments[number + 1] if n is not part]
+        known[name] = part.args[0]
+    _use_locals(segments[0], known, (), text)
+    used = {n.value for segment in segments for n in segment if n.kind == "local_name"}
+    notes += [f"nothing uses `{name}`" for name in names if name not in used]
+    return Parsed(text, body, [*ordered, *segments[0]], notes)
+
+
+def _use_locals(
+    nodes: list[Syntax], known: dict[str, Syntax], later: Collection[str], text: str
+) -> None:
+    """Names that have a formula refer to it from now on."""
+    for node in nodes:
+        if node.kind != "name":
+            continue
+        if node.value in later:
+            raise NameProblem(
+                f"`{node.value}` is used before it has a formula",
+                (Mark(node.start, node.end),),
+                "behind `where`, a formula may use the names that stand before it",
+                text,
+            )
+        if node.value in known:
+            node.kind, node.args = "local_name", [known[node.value]]
 
 
 # Rules whose first token is the value of their node.
@@ -702,6 +780,7 @@ _NAMED = frozenset(
         "declaration",
         "map_declaration",
         "binding",
+        "local",
     ]
 )
 
@@ -786,9 +865,16 @@ class _Builder:
 
 
 def walk(node: Syntax) -> Iterator[Syntax]:
-    """Every node below (and with) a node, parents first."""
-    todo = [node]
+    """Every node below (and with) a node once, parents first."""
+    order: list[Syntax] = []
+    seen: set[int] = set()
+    todo = [(node, False)]
     while todo:
-        item = todo.pop()
-        yield item
-        todo.extend(reversed(item.args))
+        item, below_done = todo.pop()
+        if below_done:
+            order.append(item)
+        elif id(item) not in seen:
+            seen.add(id(item))
+            todo.append((item, True))
+            todo.extend((a, False) for a in item.args)
+    return reversed(order)

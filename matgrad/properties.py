@@ -71,7 +71,7 @@ def push_transposes(e: Expr) -> Expr:
 
 
 def is_entrywise(e: Expr) -> bool:
-    """Whether e is a function of its arguments entry by entry."""
+    """Whether transposes pass from e to its arguments, as through a function of each entry (or of them in any order)."""
     if e.kind == ex.ADD:
         return e.shape.kind in (ex.VECTOR, ex.ROW)  # the sum of rows is the transpose of a sum
     if e.kind != ex.CALL:
@@ -216,11 +216,6 @@ _IMPLIED = (
     ("orthogonal", ("invertible",)),
     ("positive", ("nonzero",)),
 )
-# What is asked of a rank follows from either of these.
-_RANKS = {
-    "of full rank": frozenset({"of full rank", "invertible"}),
-    "of constant rank": frozenset({"of full rank", "invertible"}),
-}
 _TRIANGLES = frozenset({"diagonal", "lower", "upper"})  # closed under power series
 _FRECHET = frozenset({"dexpm", "dlogm", "dsinm", "dcosm"})
 _POSITIVE = frozenset({"exp", "cosh", "sigmoid", "softplus", "softmax"})
@@ -232,14 +227,14 @@ def has_property(e: Expr, name: str) -> bool:
     """Whether a property is proved."""
     if e.is_scalar and name in ("symmetric", "diagonal", "lower", "upper"):
         return True
-    if name in _RANKS:
-        return not _RANKS[name].isdisjoint(properties(e))
+    if name == "of constant rank":
+        name = "invertible"
     return name in properties(e)
 
 
 def properties(e: Expr) -> frozenset[str]:
     """The properties of e that are proved: symmetric, spd, psd, diagonal, skew, orthogonal, lower, upper, invertible
-    (matrices), of full rank, positive, nonzero (every entry)."""
+    (matrices), positive, nonzero (every entry)."""
     known = _known.get(e)
     if known is None:
         for node in ex.postorder(e):
@@ -265,15 +260,21 @@ def _common(args: tuple[Expr, ...], names: frozenset[str]) -> frozenset[str]:
 def taken_for_granted(y: Expr) -> list[tuple[str, Expr]]:
     """The properties that the functions in an expression ask of their arguments and that cannot be proved.
 
-    `eigmax` of a matrix is read as that of a symmetric one, for instance.
+    `eigmax` of a matrix is read as that of a symmetric one, `polar` of a square one as that of an invertible one.
     """
-    return [
-        (wanted, argument)
-        for e in ex.postorder(y)
-        if e.kind == ex.CALL and e.op in TABLE
-        for argument, wanted in zip(e.args, signature(e.op).properties, strict=False)
-        if wanted in ("symmetric", "spd") and not has_property(argument, wanted)
-    ]
+    found = []
+    for e in ex.postorder(y):
+        if e.kind != ex.CALL or e.op not in TABLE:
+            continue
+        wanted = signature(e.op).properties
+        if e.op == "polar" and e.shape.rows == e.shape.cols:
+            wanted = ("invertible",)
+        found += [
+            (name, argument)
+            for argument, name in zip(e.args, wanted, strict=False)
+            if name in ("symmetric", "spd", "invertible") and not has_property(argument, name)
+        ]
+    return found
 
 
 def _own(e: Expr) -> frozenset[str]:
@@ -374,8 +375,7 @@ def _of_call(e: Expr) -> frozenset[str]:
     if op == "pinv":
         return first & {"symmetric", "diagonal", "skew", "spd", "psd", "orthogonal", "invertible"}
     if op == "polar":
-        square = e.shape.rows == e.shape.cols
-        return frozenset({"orthogonal"} if square else {"of full rank"})
+        return frozenset({"orthogonal"} if e.shape.rows == e.shape.cols else ())
     if op == "sylvester":
         return _common(args, frozenset({"lower", "upper", "diagonal"}))
     if op == "chol":

@@ -1305,7 +1305,15 @@ def _terms_settled(state: Expr, becomes: Mapping[Expr, Expr]) -> Expr:
 def _nodes_settled(state: Expr, becomes: Mapping[Expr, Expr]) -> Expr:
     """An expression in which nodes, at any depth, have become something else."""
     done: dict[Expr, Expr] = {}
+    waiting: set[Expr] = set()  # those that are not done wait for what they become
     todo = [state]
+
+    def wait(node: Expr, *others: Expr) -> None:
+        waiting.add(node)
+        if not waiting.isdisjoint(others):
+            raise InternalError("the steps of a derivation go round in a circle")
+        todo.extend(others)
+
     while todo:
         node = todo[-1]
         if node in done:
@@ -1315,7 +1323,7 @@ def _nodes_settled(state: Expr, becomes: Mapping[Expr, Expr]) -> Expr:
         if target is None:
             missing = [a for a in node.args if a not in done]
             if missing:
-                todo.extend(missing)
+                wait(node, *missing)
                 continue
             target = ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
         if target is node:
@@ -1323,9 +1331,7 @@ def _nodes_settled(state: Expr, becomes: Mapping[Expr, Expr]) -> Expr:
         elif target in done:
             done[node] = done[target]
         else:
-            todo.append(target)
-            if len(todo) > 1_000_000:
-                raise InternalError("the steps of a derivation go round in a circle")
+            wait(node, target)
     return done[state]
 
 

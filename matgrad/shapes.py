@@ -10,6 +10,7 @@ import functools
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from matgrad import expr as ex
@@ -32,6 +33,7 @@ from matgrad.dims import (
     dim_mul,
     dim_parts,
     dim_scale,
+    dim_substituted,
     dim_text,
     resolve,
 )
@@ -138,6 +140,8 @@ class Typed(NamedTuple):
     """Defined functions that stand in the expression."""
     unused: tuple[str, ...] = ()
     """Declared names that the expression does not have."""
+    declared: Mapping[str, Declared] = MappingProxyType({})
+    """The declarations that it was read with."""
 
 
 # --- declarations -----------------------------------------------------------------------------------------------------
@@ -806,6 +810,10 @@ class Inference:
         self.names[name] = shape
         return shape
 
+    def local_name(self, node: Syntax) -> Shape:
+        """A name that stands for a formula behind `where`."""
+        return self.shapes[id(node.args[0])]
+
     def unknown_name(self, node: Syntax, name: str) -> NameProblem:
         slip = find(self.text, node.start)
         if slip is not None:
@@ -1471,7 +1479,19 @@ class Inference:
             for a in node.args
             for n in _size_nodes(a)
         )
-        return sizes and len(node.args) in counts
+        return sizes and len(node.args) in counts and not self.repeats_a_value(node)
+
+    def repeats_a_value(self, node: Syntax) -> bool:
+        """Whether what stands in `D(X b + c)` stands outside as a value too, as it does in a quadratic form."""
+        inside = {id(i) for n in self.parsed.nodes for a in _size_arguments(n) for i in walk(a)}
+        outside = [n for n in self.parsed.nodes if id(n) not in inside]
+        matrices = {n.value for n in outside if n.kind == "name" and str(n.value)[:1].isupper()}
+        texts = {self.source(n) for n in outside if n.kind in ("add", "mul", "juxtapose")}
+        return any(
+            i.value in matrices or self.source(a) in texts
+            for a in node.args
+            for i in _size_nodes(a)
+        )
 
     def named_function(self, node: Syntax, name: str) -> Shape:
         arguments, sizes = node.args, _size_arguments(node)
@@ -1513,7 +1533,7 @@ class Inference:
             if isinstance(dim, str):
                 return fresh.setdefault(dim, DimVar(dim))
             if isinstance(dim, Poly):
-                return substituted(dim, fresh)
+                return dim_substituted(dim, fresh)
             return dim
 
         for argument, asked in zip(node.args, sig.properties, strict=False):
@@ -1894,7 +1914,7 @@ def _sized_shape(name: str, dims: list[Dim], node: Syntax, text: str) -> Shape:
     for sig in signatures:
         if len(sig.sizes) == len(dims):
             given: dict[Dim, Dim] = dict(zip(sig.sizes, dims, strict=True))
-            rows, cols = (substituted(d, given) for d in (sig.result.rows, sig.result.cols))
+            rows, cols = (dim_substituted(d, given) for d in (sig.result.rows, sig.result.cols))
             return Shape(sig.result.kind, rows, cols)
     words = " or ".join("one" if len(s.sizes) == 1 else "two" for s in signatures)
     wanted = signatures[0].sizes
@@ -2010,21 +2030,8 @@ def apply_function(
     r = sig.result
     if r.kind == SCALAR:
         return ex.call(function.op, args, ex.SCALAR_SHAPE)
-    rows, cols = (substituted(d, dims) for d in (r.rows, r.cols))
+    rows, cols = (dim_substituted(d, dims) for d in (r.rows, r.cols))
     return ex.call(function.op, args, Shape(r.kind, rows, cols))
-
-
-def substituted(dim: Dim, dims: Mapping[Dim, Dim]) -> Dim:
-    """A dimension of a signature with the sizes of actual arguments."""
-    if isinstance(dim, Poly):
-        total: Dim = 0
-        for monomial, count in dim.terms.items():
-            product: Dim = 1
-            for atom in monomial:
-                product = dim_mul(product, dims.get(atom, atom))
-            total = dim_add(total, dim_scale(product, count))
-        return total
-    return dims.get(dim, dim)
 
 
 def dot_product(a: Expr, b: Expr) -> Expr:
@@ -2357,6 +2364,8 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
         return _build_name(node, scope)
     if kind == "neg":
         return ex.neg(args[0])
+    if kind == "local_name":
+        return ex.group(args[0])
     if kind == "pos":
         return args[0]
     if kind == "solve":
@@ -2698,6 +2707,7 @@ def _finish(
         unknown,
         definitions_in(result),
         tuple(n for n in declared if n not in spoken and n not in sizes),
+        declared,
     )
 
 

@@ -126,9 +126,8 @@ def _polar(X: Value) -> Value:
 def _eigenvector(X: Value, which: int) -> Value:
     """A unit eigenvector of a symmetric matrix, its largest entry by absolute value positive."""
     v = jnp.linalg.eigh(X)[1][:, which:] if which < 0 else jnp.linalg.eigh(X)[1][:, :1]
-    size = jnp.abs(v)
-    largest = jnp.sum(jnp.where(size == jnp.max(size), v, 0.0))
-    return v * jnp.sign(largest)
+    first = _first_largest(jnp.abs(v), 0)
+    return v * jnp.sign(jnp.sum(first * v))
 
 
 def _right_singular(X: Value) -> Value:
@@ -142,6 +141,12 @@ def _first_largest(X: Value, axis: int) -> Value:
     count = _running(X.shape[axis])
     before = count @ largest if axis == 0 else largest @ count.T
     return largest * (before == 1)
+
+
+def _share(X: Value, axis: int) -> Value:
+    """1 at the largest entry of each line, 0 elsewhere; several largest share it equally."""
+    largest = 1.0 * (jnp.max(X, axis=axis, keepdims=True) == X)
+    return largest / jnp.sum(largest, axis=axis, keepdims=True)
 
 
 def _spectral_norm(X: Value) -> Value:
@@ -291,7 +296,7 @@ MEANINGS: dict[str, Meaning] = {
     "eigvecmin": lambda X: _eigenvector(X, 0),
     "lsv": lambda X: _eigenvector(X @ X.T, -1),
     "rsv": _right_singular,
-    "indmax": lambda x: _first_largest(x.reshape(1, -1), 1).reshape(x.shape),
+    "indmax": lambda x: _share(x.reshape(1, -1), 1).reshape(x.shape),
     # entry by entry
     "exp": jnp.exp,
     "log": jnp.log,
@@ -338,7 +343,7 @@ DIRECTED: dict[str, Callable[[Value, int], Value]] = {
     "cumsum": lambda X, axis: _running(X.shape[0]) @ X if axis == 0 else X @ _running(X.shape[1]).T,
     "prod": _product,
     "mean": lambda X, axis: jnp.sum(X, axis=axis, keepdims=True) / X.shape[axis],
-    "indmax": lambda X, axis: _first_largest(X, axis),
+    "indmax": lambda X, axis: _share(X, axis),
     "max": lambda X, axis: jnp.max(X, axis=axis, keepdims=True),
     "min": lambda X, axis: jnp.min(X, axis=axis, keepdims=True),
 }

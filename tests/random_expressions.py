@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from matgrad import expr as ex
 from matgrad.derive import Derivation, Options, declarations, verify, verify_lines
-from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_mul
+from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_mul, dim_substituted
 from matgrad.errors import CheckFailed, MatgradError, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import TABLE, Function
@@ -31,7 +31,6 @@ from matgrad.shapes import (
     apply_function,
     declare,
     signature,
-    substituted,
     unknown_function,
 )
 from matgrad.simplify import simplify
@@ -384,7 +383,9 @@ class Composer:
         for dim in (wanted.rows, wanted.cols):
             for atom in dim_atoms(dim):
                 self.chosen(atom, sizes)
-        return Shape(wanted.kind, substituted(wanted.rows, sizes), substituted(wanted.cols, sizes))
+        return Shape(
+            wanted.kind, dim_substituted(wanted.rows, sizes), dim_substituted(wanted.cols, sizes)
+        )
 
     def chosen(self, name: Dim, sizes: dict[Dim, Dim]) -> Dim:
         """A size of a signature, chosen now unless it is known."""

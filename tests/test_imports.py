@@ -43,7 +43,8 @@ def test_importing_the_package_loads_nothing_else() -> None:
 def test_the_answer_alone_needs_no_numbers() -> None:
     modules = loaded(*DIFF, "-q", "--no-check")
     assert modules & {"numpy", "scipy", "sympy", "rich", "lark"} == set()
-    assert modules & {"dataclasses", "pathlib", "logging", "json", "random"} == set()
+    before = loaded("-c", "print('an editable installation may load some of these')")
+    assert modules & {"dataclasses", "pathlib", "logging", "json", "random"} <= before
 
 
 def test_steps_without_check_need_no_numbers() -> None:

@@ -156,12 +156,12 @@ def test_pseudoinverse_of_a_singular_matrix() -> None:
     close(value("pinv(X)", X=np.zeros((2, 3))), np.zeros((3, 2)))
 
 
-def test_first_largest() -> None:
+def test_the_largest_share_equally() -> None:
     x = np.array([1.0, 3, 2, 3])
-    close(value("indmax(x)", x=x), [0, 1, 0, 0])
+    close(value("indmax(x)", x=x), [0, 0.5, 0, 0.5])
     close(value("indmax(-x)", x=x), [1, 0, 0, 0])
     X = np.array([[1.0, 5, 2], [5, 4, 3]])
-    close(value("indmax(X)", X=X), [[0, 1, 0], [0, 0, 0]])
+    close(value("indmax(X)", X=X), [[0, 0.5, 0], [0.5, 0, 0]])
     close(value("indmax(X, 1)", X=X), [[0, 1, 0], [1, 0, 1]])
     close(value("indmax(X, 2)", X=X), [[0, 1, 0], [1, 0, 0]])
     close(value("indmax(c)", c=np.float64(2)), 1)

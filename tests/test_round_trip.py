@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from random_expressions import DECLARED, Problem, expressions, lets, problems, typed
 
 from matgrad import expr as ex
-from matgrad.derive import Derivation, Options, declarations
+from matgrad.derive import Derivation, Options, declarations, diff
+from matgrad.emit.numpy import compiled
 from matgrad.errors import ShapeProblem, Unsupported
 from matgrad.expr import Expr
+from matgrad.render.report import answer_text
 from matgrad.render.text import render
 from matgrad.shapes import read
+from matgrad.verify import sample, size_names
 
 STYLES = ("matgrad", "ascii", "unicode")
 
@@ -105,3 +109,41 @@ def test_derivatives_are_read_back(found: Problem) -> None:
 )
 def test_small_ones(text: str, style: str) -> None:
     assert reads_back(read(text, DECLARED).expr, style)
+
+
+@pytest.mark.parametrize(
+    ("text", "let"),
+    [
+        ("kron(X, A)", []),
+        ("kron(A, X)", []),
+        ("kron(X, X)", []),
+        ("X'X", []),
+        ("inv(X)", []),
+        ("X.^2*A", []),
+        ("X*sum(X)", []),
+        ("softmax(X, 1)", []),
+        ("mean(X.^2)", []),
+        ("mean(X.*X)*tr(A X)", ["A: matrix"]),
+        ("kron(X, A)", ["A: matrix(p, q)"]),
+        ("exp(X) + exp(A)", []),
+    ],
+)
+def test_answers_mean_the_same_without_their_sizes(text: str, let: list[str]) -> None:
+    d = diff(text, wrt="X", let=let, check=False)
+    again = read(answer_text(d), declarations(let))
+    numbers = dict(zip(size_names(d.typed.expr, d.derivative), (3, 2, 5, 4, 6), strict=False))
+    rng = np.random.default_rng(1)
+    values = {n: sample(v, numbers, 0, rng) for n, v in d.typed.variables.items()}
+    sizes = numbers | {
+        dim: size
+        for name, v in again.variables.items()
+        for dim, size in zip(v.shape[1:], values[name].shape, strict=True)
+    }
+
+    def value(e: Expr, sizes: dict[str, int]) -> object:
+        inputs = ex.variables(e)
+        run = compiled([e], inputs)
+        return run([values[v.data[0]] for v in inputs], sizes, {})[0]
+
+    np.testing.assert_allclose(value(again.expr, sizes), value(d.derivative, numbers))
+    assert not any("part by part" in note for note in again.notes)

@@ -14,7 +14,7 @@ import pytest
 import matgrad
 from matgrad import expr as ex
 from matgrad.definitions import Defined
-from matgrad.dims import Dim
+from matgrad.dims import Dim, dim_substituted
 from matgrad.emit.numpy import compiled
 from matgrad.errors import Unsupported
 from matgrad.expr import Expr, Shape
@@ -35,7 +35,6 @@ from matgrad.shapes import (
     pick,
     read,
     signature,
-    substituted,
 )
 from matgrad.verify import sample, unknown_functions
 
@@ -61,7 +60,7 @@ def scope(where: str, sizes: dict[str, Dim], named_index: bool = False) -> Scope
     functions: dict[str, str | Defined] = {}
     maps: dict[str, tuple[str, str, Shape]] = {}
     for d in (declare(part.strip()) for part in where.split(";")):
-        rows, cols = (substituted(n, sizes) for n in (d.shape.rows, d.shape.cols))
+        rows, cols = (dim_substituted(n, sizes) for n in (d.shape.rows, d.shape.cols))
         if d.role == "elementwise":
             functions[d.name] = d.name
         elif d.role == "definition":
@@ -492,7 +491,7 @@ def argument_shapes(op: str) -> list[tuple[dict[str, Dim], tuple[Shape, ...]]]:
             shapes = [
                 array
                 if s.kind == ARRAY
-                else Shape(s.kind, substituted(s.rows, dims), substituted(s.cols, dims))
+                else Shape(s.kind, dim_substituted(s.rows, dims), dim_substituted(s.cols, dims))
                 for _, s in parameters
             ]
             found.setdefault(tuple(shapes), dims)

@@ -12,7 +12,7 @@ import numpy as np
 
 Array = Any
 
-# Singular values below this, relative to the largest, are zero to `pinv`: (λ I - X)⁺ has one that is rounding noise.
+# Singular values below this, relative to the largest, are zero to `pinv` and `polar`: (λ I - X)⁺ has one that is rounding noise.
 NEGLIGIBLE = 1e-11
 
 
@@ -194,27 +194,24 @@ def rsv(X: Array) -> Array:
 
 
 def polar(X: Array) -> Array:
-    """U V' of the thin singular value decomposition U S V'."""
-    U, _, Vt = np.linalg.svd(X, full_matrices=False)
-    return U @ Vt
+    """U V' of the singular value decomposition U S V', of its positive singular values."""
+    U, s, Vt = np.linalg.svd(X, full_matrices=False)
+    return U * (s > NEGLIGIBLE * s[0]) @ Vt
 
 
 # --- places -------------------------------------------------------------------------------------------------------------
 
 
 def indmax(x: Array) -> Array:
-    """1 at the first largest entry, 0 elsewhere."""
-    x = np.asarray(x)
-    flat = np.zeros(x.size)
-    flat[np.argmax(x)] = 1.0
-    return flat.reshape(x.shape)
+    """1 at the largest entry, 0 elsewhere; several largest share it equally."""
+    largest = np.equal(x, np.max(x))
+    return largest / np.sum(largest)
 
 
 def indmax_along(X: Array, axis: int) -> Array:
-    """1 at the first largest entry of each line along an axis, 0 elsewhere."""
-    found = np.zeros(X.shape)
-    np.put_along_axis(found, np.expand_dims(np.argmax(X, axis=axis), axis), 1.0, axis=axis)
-    return found
+    """1 at the largest entry of each line along an axis, 0 elsewhere; several largest share it equally."""
+    largest = np.equal(X, np.max(X, axis=axis, keepdims=True))
+    return largest / np.sum(largest, axis=axis, keepdims=True)
 
 
 # --- constants ----------------------------------------------------------------------------------------------------------

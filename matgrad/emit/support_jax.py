@@ -98,22 +98,21 @@ def rsv(X: Array) -> Array:
 
 
 def polar(X: Array) -> Array:
-    """U V' of the thin singular value decomposition U S V'."""
-    U, _, Vt = jnp.linalg.svd(X, full_matrices=False)
-    return U @ Vt
+    """U V' of the singular value decomposition U S V', of its positive singular values."""
+    U, s, Vt = jnp.linalg.svd(X, full_matrices=False)
+    return U * (s > 1000 * jnp.finfo(s.dtype).eps * s[0]) @ Vt
 
 
 def indmax(x: Array) -> Array:
-    """1 at the first largest entry, 0 elsewhere."""
-    x = jnp.asarray(x)
-    return jnp.zeros(x.size, x.dtype).at[jnp.argmax(x)].set(1).reshape(x.shape)
+    """1 at the largest entry, 0 elsewhere; several largest share it equally."""
+    largest = jnp.equal(x, jnp.max(x))
+    return largest / jnp.sum(largest)
 
 
 def indmax_along(X: Array, axis: int) -> Array:
-    """1 at the first largest entry of each line along an axis, 0 elsewhere."""
-    place = jnp.expand_dims(jnp.argmax(X, axis=axis), axis)
-    counted = jax.lax.broadcasted_iota(place.dtype, X.shape, axis)
-    return (counted == place).astype(X.dtype)
+    """1 at the largest entry of each line along an axis, 0 elsewhere; several largest share it equally."""
+    largest = jnp.equal(X, jnp.max(X, axis=axis, keepdims=True))
+    return largest / jnp.sum(largest, axis=axis, keepdims=True)
 
 
 def commutation(m: int, n: int) -> Array:

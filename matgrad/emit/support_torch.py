@@ -100,21 +100,21 @@ def rsv(X: Array) -> Array:
 
 
 def polar(X: Array) -> Array:
-    """U V' of the thin singular value decomposition U S V'."""
-    U, _, Vt = torch.linalg.svd(X, full_matrices=False)
-    return U @ Vt
+    """U V' of the singular value decomposition U S V', of its positive singular values."""
+    U, s, Vt = torch.linalg.svd(X, full_matrices=False)
+    return U * (s > 1000 * torch.finfo(s.dtype).eps * s[0]) @ Vt
 
 
 def indmax(x: Array) -> Array:
-    """1 at the first largest entry, 0 elsewhere."""
-    counted = torch.arange(x.numel(), device=x.device).reshape(x.shape)
-    return (counted == torch.argmax(x)).to(x.dtype)
+    """1 at the largest entry, 0 elsewhere; several largest share it equally."""
+    largest = (x == torch.max(x)).to(x.dtype)
+    return largest / torch.sum(largest)
 
 
 def indmax_along(X: Array, axis: int) -> Array:
-    """1 at the first largest entry of each line along an axis, 0 elsewhere."""
-    place = torch.argmax(X, dim=axis, keepdim=True)
-    return torch.zeros_like(X).scatter(axis, place, 1.0)
+    """1 at the largest entry of each line along an axis, 0 elsewhere; several largest share it equally."""
+    largest = (torch.amax(X, dim=axis, keepdim=True) == X).to(X.dtype)
+    return largest / torch.sum(largest, dim=axis, keepdim=True)
 
 
 def commutation(m: int, n: int, like: Array) -> Array:

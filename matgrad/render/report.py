@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
 from matgrad.definitions import Defined, definition_in, unknown_function
-from matgrad.dims import dim_atoms
+from matgrad.dims import Dim, DimVar, dim_atoms
+from matgrad.errors import MatgradError
 from matgrad.expr import Expr
+from matgrad.render.names import named, spoken
 from matgrad.render.text import (
     MARK_END,
     MARK_START,
     TO_ASCII,
     name_text,
     render,
+    render_all,
     shape_label,
     space_text,
 )
 from matgrad.rewrite import derived, step_reason
 from matgrad.rules import TABLE as RULES
-from matgrad.steps import DERIVATIVE, Check, Line, Step
+from matgrad.shapes import read
+from matgrad.steps import Check, Line, Step
 from matgrad.structure import by_vech
 
 if TYPE_CHECKING:
@@ -46,9 +50,23 @@ def value_name(d: Derivation) -> str:
         first = first.inner
     taken = {v.data[0] for v in d.typed.variables.values()} | set(d.typed.functions)
     taken |= {f.name for f in first.typed.definitions}
-    taken |= {name for name, *_ in d.typed.maps}
+    taken |= {name for name, *_ in d.typed.maps} | set(d.typed.unused)
     names = "YFGHZ" if first.expression.shape.kind == ex.MATRIX else "yfghz"
     return next((n for n in names if n not in taken), "value")
+
+
+def names_for(
+    d: Derivation, roots: list[Expr], change: Callable[[Expr], Expr] = lambda e: e
+) -> dict[Expr, str]:
+    """Names for long subexpressions of answers, and for y in them. `change` was done to the roots."""
+    first = _history(d)[0].expression
+    nodes = ex.postorder(first, *(p.derivative for p in d.parts))
+    taken = {v.data[0] for v in d.typed.variables.values()} | set(d.typed.functions)
+    taken |= {f.name for f in d.typed.definitions} | {name for name, *_ in d.typed.maps}
+    taken |= set(d.typed.unused)
+    taken |= {str(a) for e in nodes for n in (e.shape.rows, e.shape.cols) for a in dim_atoms(n)}
+    taken |= ex.index_names(first).union(*map(ex.index_names, roots))
+    return named(roots, taken, change(first), value_name(d))
 
 
 def _history(d: Derivation) -> list[Derivation]:
@@ -247,10 +265,13 @@ def layout_rows(d: Derivation, style: str, part: Part) -> list[Row]:
     size = shape_label(part.derivative.shape, style)
     if d.layout == "numerator" and not d.subject.is_scalar:
         return [Row("", "", "numerator layout: the same")]
-    return [Row("", render(part.derivative, style), f"{d.layout} layout: its transpose, {size}")]
+    text = render(part.derivative, style, names=d.names)
+    return [Row("", text, f"{d.layout} layout: its transpose, {size}")]
 
 
-def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None) -> list[Row]:
+def rows(
+    d: Derivation, style: str, steps: str, marks: list[bool | None] | None = None
+) -> list[Row]:
     """The rows of a report. `marks` says of each line of a full derivation whether it was verified."""
     differential = differential_label(d, style)
     where = f"where {where_text(d, style)}" if d.typed.variables else ""
@@ -258,37 +279,49 @@ def rows(d: Derivation, style: str, steps: str, marks: list[bool] | None = None)
     out: list[Row] = []
     for given in history:
         label = derivative_label(given.inner, style) if given.inner else value_name(d)
-        out.append(Row(label, render(given.expression, style), ""))
+        out.append(Row(label, render(given.expression, style, names=d.names), ""))
     out[0] = out[0]._replace(reason=where)
-    first = d.lines_of_differential(full=steps == "full") if steps != "none" else []
-    ticks = [
-        ("✓" if ok else "✗") if style == "unicode" else ("ok" if ok else "WRONG")
-        for ok in marks or []
-    ]
+    above = set(ex.postorder(*(given.expression for given in history)))
+    out += _definition_rows(d, style, [e for e in d.names if e in above])
+    chains = d.chains(full=steps == "full") if steps != "none" else []
+    symbols = ("✓", "✗", "") if style == "unicode" else ("ok", "WRONG", "")
+    ticks = [symbols[2 if ok is None else not ok] for ok in marks or []]
     if steps != "none":
         out.append(Row("", "", ""))
-    if steps != "none" and d.is_long:
+    if chains and d.is_long and not any(chain.lines for chain in chains):
         out.append(Row("", "", "the steps of so long a derivation are not shown"))
-    elif steps != "none" and not first:
-        out.append(Row(differential, render(d.start, style), "definition"))
-    for i, line in enumerate(first):
-        tick = ticks[i] if i < len(ticks) else ""
-        out.append(
-            Row(
-                differential if i == 0 else "",
-                _line_text(line, style),
-                _reason(line, d, style, steps),
-                tick,
-            )
+    elif chains and not any(chain.lines for chain in chains):
+        out.append(Row(differential, render(d.start, style, names=d.names), "definition"))
+    used = 0
+    for chain in chains:
+        label = (
+            differential if chain.of is d.subject else _differential_of(d.names[chain.of], style)
         )
-    used = len(first)
+        for i, line in enumerate(chain.lines):
+            text, reason = _line_text(line, d, style), _reason(line, d, style, steps)
+            tick = ticks[used] if used < len(ticks) else ""
+            out.append(Row("" if i else label, text, reason, tick))
+            used += 1
     for part in d.parts:
         if steps != "none":
             out.append(Row("", "", ""))
         last = d.lines_of_part(part, full=steps == "full") if steps != "none" else []
         out.extend(_part_rows(d, part, style, steps, last, ticks[used:]))
         used += len(last)
+    out += _definition_rows(d, style, [e for e in d.names if e not in above])
     return out
+
+
+def _definition_rows(d: Derivation, style: str, nodes: list[Expr]) -> list[Row]:
+    """What names stand for, except y, which is on the screen already."""
+    y = _history(d)[0].expression
+    texts = render_all([e for e in nodes if e is not y], style, d.names)
+    return [Row(name_text(d.names[e], style), text, "") for e, text in texts.items()]
+
+
+def _differential_of(name: str, style: str) -> str:
+    """`dh₁`."""
+    return ("\\mathrm{d}" if style == "latex" else "d") + name_text(name, style)
 
 
 def _part_rows(
@@ -299,7 +332,8 @@ def _part_rows(
     label = derivative_label(d, style, part)
     if d.direction is not None and steps != "none":
         x, v = name_text(part.wrt.data[0], style), name_text(d.direction.data[0], style)
-        out.append(Row(label, render(part.final, style), f"the differential with {v} for d{x}"))
+        text = render(part.final, style, names=d.names)
+        out.append(Row(label, text, f"the differential with {v} for d{x}"))
         label = ""
     for i, line in enumerate(last):
         tick = ticks[i] if i < len(ticks) else ""
@@ -312,14 +346,14 @@ def _part_rows(
             for s in line.steps
         )
         reason = read_off_text(d, style, part) if read_off else _reason(line, d, style, steps)
-        out.append(Row(label if i == 0 else "", _line_text(line, style, i > 0), reason, tick))
+        out.append(Row(label if i == 0 else "", _line_text(line, d, style, i > 0), reason, tick))
     if not last and d.direction is None and steps != "none" and ex.is_zero(part.mixed):
         out.append(Row(label, render(part.mixed, style), "the differential is zero"))
     elif not last and (d.direction is None or steps == "none"):
         out.append(
             Row(
                 label,
-                render(part.mixed, style),
+                render(part.mixed, style, names=d.names),
                 read_off_text(d, style, part) if d.direction is None else "",
             )
         )
@@ -327,9 +361,9 @@ def _part_rows(
     return out
 
 
-def _line_text(line: Line, style: str, marked: bool = True) -> str:
+def _line_text(line: Line, d: Derivation, style: str, marked: bool = True) -> str:
     changed = {s.right for s in line.steps} if marked else ()
-    return render(line.state, style, changed)
+    return render(line.state, style, changed, d.names)
 
 
 _DEFINITIONS = ("write-out", "derivative-by-sympy", "derivative-by-rules")
@@ -400,7 +434,7 @@ def closing_lines(d: Derivation, style: str) -> list[str]:
     """Assumptions, notes, and the outcome of the numeric check."""
     out = []
     for name, e in d.assumptions:
-        text = render(e, style)
+        text = render(e, style, names=d.names)
         words = {"nonzero": "≠ 0" if style == "unicode" else "is not 0"}.get(name, f"is {name}")
         out.append(f"assuming {text} {words}")
     out.extend(f"note: {to_ascii(n) if style == 'ascii' else n}" for n in d.notes)
@@ -426,7 +460,7 @@ def text_report(
     style: str = "unicode",
     steps: str = "brief",
     width: int = 100,
-    marks: list[bool] | None = None,
+    marks: list[bool | None] | None = None,
 ) -> str:
     """The report as aligned lines. What changed stands between MARK_START and MARK_END."""
     table = rows(d, style, steps, marks)
@@ -505,7 +539,7 @@ def derivation_latex(d: Derivation, steps: str = "brief") -> str:
             out.append(f"{row.label} &= {_plain(row.text)}{beside}")
     for name, e in d.assumptions:
         word = "\\neq 0" if name == "nonzero" else f"\\text{{ is {name}}}"
-        out.append(f"& \\text{{assuming }} {render(e, 'latex')} {word}")
+        out.append(f"& \\text{{assuming }} {render(e, 'latex', names=d.names)} {word}")
     body = " \\\\\n".join(out)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
@@ -542,8 +576,15 @@ def json_object(d: Derivation) -> dict[str, Any]:
             "declared": name not in d.typed.assumed,
         }
     check = d.check
-    label = derivative_label(d, "unicode")
     differential = differential_label(d, "unicode")
+    labelled: list[tuple[str, Line]] = []
+    for chain in d.chains(full=True):
+        inner = chain.of is not d.subject
+        label = _differential_of(d.names[chain.of], "unicode") if inner else differential
+        labelled += [(label, line) for line in chain.lines]
+    label = derivative_label(d, "unicode")
+    for part in d.parts:
+        labelled += [(label, line) for line in d.lines_of_part(part, full=True)]
     return {
         "matgrad": __version__,
         "expression": d.typed.text or render(d.expression),
@@ -551,21 +592,21 @@ def json_object(d: Derivation) -> dict[str, Any]:
         "order": d.order,
         "layout": d.layout,
         "variables": variables,
-        "derivative": json_derivative(d.parts[0]),
+        "derivative": json_derivative(d, d.parts[0]),
         **(
-            {"derivatives": [{"wrt": p.wrt.data[0], **json_derivative(p)} for p in d.parts]}
+            {"derivatives": [{"wrt": p.wrt.data[0], **json_derivative(d, p)} for p in d.parts]}
             if len(d.parts) > 1
             else {}
         ),
         "steps": [
             {
-                "text": f"{label if line.phase == DERIVATIVE else differential} = {render(line.state, 'unicode')}",
-                "latex": render(line.state, "latex"),
+                "text": f"{label} = {render(line.state, 'unicode', names=d.names)}",
+                "latex": render(line.state, "latex", names=d.names),
                 "rule": [s.rule for s in line.steps][-1],
                 "statement": _statement(line.steps[-1]),
                 "because": _reason(line, d, "unicode", "full"),
             }
-            for line in d.lines(full=True)
+            for label, line in labelled
         ],
         "check": {
             "ok": check.ok,
@@ -575,19 +616,35 @@ def json_object(d: Derivation) -> dict[str, Any]:
         }
         if isinstance(check, Check)
         else None,
-        "assumptions": [f"{render(e, 'unicode')} is {name}" for name, e in d.assumptions],
+        "assumptions": [
+            f"{render(e, 'unicode', names=d.names)} is {name}" for name, e in d.assumptions
+        ],
         "notes": d.notes,
     }
 
 
-def json_derivative(part: Part) -> dict[str, str]:
+def json_derivative(d: Derivation, part: Part) -> dict[str, Any]:
     """One derivative for JSON."""
+    e = part.derivative
+    styles = {"text": "unicode", "matgrad": "matgrad", "latex": "latex"}
+    definitions = [
+        {"name": d.names[n], **{k: render(n, v, names=d.names) for k, v in styles.items()}}
+        for n in spoken(e, d.names)
+    ]
     return {
-        "text": render(part.derivative, "unicode"),
-        "matgrad": render(part.derivative),
-        "latex": render(part.derivative, "latex"),
-        "shape": shape_label(part.derivative.shape, "unicode"),
+        **{key: with_where(e, d.names, style) for key, style in styles.items()},
+        "shape": shape_label(e.shape, "unicode"),
+        **({"where": definitions} if definitions else {}),
     }
+
+
+def with_where(e: Expr, names: Mapping[Expr, str], style: str) -> str:
+    """`W' (1 - h.^2) x' where h = tanh(W x)`."""
+    called = spoken(e, names)
+    texts = render_all((e, *called), style, names)
+    definitions = [f"{name_text(names[n], style)} = {texts[n]}" for n in called]
+    word = " \\text{ where } " if style == "latex" else " where "
+    return texts[e] + (word + ", ".join(definitions) if definitions else "")
 
 
 def json_report(d: Derivation, ascii_only: bool = False) -> str:
@@ -602,15 +659,61 @@ def answer_text(d: Derivation, style: str = "matgrad") -> str:
 
     A size that was only inferred is a number that no one has named yet: n is written `len(x)`, m n `rows(X) cols(X)`.
     """
-    return "\n".join(render(_with_sizes_named(p.derivative, d), style) for p in d.parts)
+    measures = _measures(d)
+    found = _texts(d, style, lambda e: _with_sizes_named(e, measures))
+    nodes = ex.postorder(*(p.derivative for p in d.parts))
+    if measures and any(node.kind == ex.CONST and node.op != "size" for node in nodes):
+        # `eye(n)` does as long as only one n fits where it stands; beside a Kronecker product it can be `eye(cols(X))`
+        # that is needed.
+        longer = _texts(d, style, lambda e: ex.resized(e, measures))
+        if not _read_back(found, d) and _read_back(longer, d):
+            found = longer
+    return "\n".join(found)
 
 
-def _with_sizes_named(e: Expr, d: Derivation) -> Expr:
-    declared = {v.shape for n, v in d.typed.variables.items() if n not in d.typed.assumed}
+def _texts(d: Derivation, style: str, change: Callable[[Expr], Expr]) -> list[str]:
+    answers = [change(p.derivative) for p in d.parts]
+    names = names_for(d, answers, change)
+    return [with_where(e, names, style) for e in answers]
+
+
+def _read_back(texts: list[str], d: Derivation) -> bool:
+    """Whether each answer is what its text is read as, with sizes of any names."""
+    return all(_is_meant(text, p.derivative, d) for text, p in zip(texts, d.parts, strict=True))
+
+
+def _is_meant(text: str, meant: Expr, d: Derivation) -> bool:
+    try:
+        found = read(text, d.typed.declared)
+    except MatgradError:
+        return False
+    if any("part by part" in note for note in found.notes):
+        return False
+    sizes: dict[Dim, Dim] = {}
+    for v in ex.variables(meant):
+        other = found.variables.get(v.data[0], v)
+        for ours, theirs in zip(v.shape[1:], other.shape[1:], strict=True):
+            if isinstance(ours, str) and sizes.setdefault(ours, theirs) != theirs:
+                return False
+    for name in {
+        a for node in ex.postorder(meant) for dim in node.shape[1:] for a in dim_atoms(dim)
+    }:
+        sizes.setdefault(name, name)
+    return len(set(sizes.values())) == len(sizes) and ex.resized(meant, sizes) is found.expr
+
+
+def _measures(d: Derivation) -> dict[Dim, Dim]:
+    """What measures each size that no declaration names: n is `len(x)`."""
     known = {
-        str(a) for shape in declared for dim in (shape.rows, shape.cols) for a in dim_atoms(dim)
+        a
+        for declared in d.typed.declared.values()
+        for shape in (declared.shape, declared.argument)
+        if shape is not None
+        for dim in shape[1:]
+        if not isinstance(dim, DimVar)
+        for a in dim_atoms(dim)
     }
-    names: dict[str, str] = {}
+    names: dict[Dim, Dim] = {}
     for name, v in d.typed.variables.items():
         words = {ex.VECTOR: ("len", ""), ex.ROW: ("", "len"), ex.MATRIX: ("rows", "cols")}
         for word, dim in zip(
@@ -618,10 +721,15 @@ def _with_sizes_named(e: Expr, d: Derivation) -> Expr:
         ):
             if word and isinstance(dim, str) and dim not in known:
                 names.setdefault(dim, f"{word}({name})")
+    return names
+
+
+def _with_sizes_named(e: Expr, names: Mapping[Dim, Dim]) -> Expr:
+    """The expression with the sizes that it counts with named."""
 
     def change(node: Expr) -> Expr:
         if node.kind == ex.CONST and node.op == "size" and node.data[1] in names:
-            return ex.var(names[node.data[1]], ex.SCALAR_SHAPE)
+            return ex.size(names[node.data[1]])
         return node
 
     return ex.transform(e, change)

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from fractions import Fraction
+from types import MappingProxyType
 
 from matgrad import expr as ex
 from matgrad import maps
-from matgrad.dims import Dim, dim_text
+from matgrad.dims import Dim, Poly, dim_text
 from matgrad.expr import Expr, Shape
 from matgrad.functions import CONSTANTS, TABLE
 from matgrad.parse import GREEK
+from matgrad.render.names import products_of, written_factors
 from matgrad.shapes import signature, size_values
 
 # How tightly a piece of text binds. A PREFIX is `ln det(X)`, which may end a product but not stand within one;
 # an entry `x[1]` can take a power, but not be one: `a^x[1]` is `(a^x)[1]`.
-SUM, NEGATIVE, PRODUCT, PREFIX, POSTFIX, INDEXED, ATOM = range(7)
+SUM, NEGATIVE, PRODUCT, PREFIX, POSTFIX, INDEXED, ATOM, NAME = range(8)
 
 # Around the text of a marked node; never part of an expression's own text.
 MARK_START, MARK_END = "\ue000", "\ue001"
@@ -51,17 +53,46 @@ def name_text(name: str, style: str) -> str:
     return f"{head}_{{{below}}}" if below else head
 
 
-def render(e: Expr, style: str = "matgrad", marked: Collection[Expr] = ()) -> str:
-    """The text of an expression. The texts of `marked` nodes are put between MARK_START and MARK_END."""
-    pieces: dict[Expr, tuple[str, int]] = {}
-    for node in ex.postorder(e):
-        text, level = _node(node, pieces, style)
+def render(
+    e: Expr,
+    style: str = "matgrad",
+    marked: Collection[Expr] = (),
+    names: Mapping[Expr, str] = MappingProxyType({}),
+) -> str:
+    """The text of an expression. The texts of `marked` nodes are put between MARK_START and MARK_END.
+
+    What has one of the `names` is written so, unless it is `e` itself.
+    """
+    return render_all((e,), style, names, marked)[e]
+
+
+def render_all(
+    roots: Iterable[Expr],
+    style: str = "matgrad",
+    names: Mapping[Expr, str] = MappingProxyType({}),
+    marked: Collection[Expr] = (),
+) -> dict[Expr, str]:
+    """The texts of several expressions, each as `render` gives it, in one walk over all of them."""
+    texts = dict.fromkeys(roots, "")
+    called = {node: (name_text(name, style), NAME) for node, name in names.items()}
+    products = products_of(names)
+    pieces = dict(called)
+    for node in ex.postorder(*texts, known=called.keys() - texts.keys()):
+        if products and node.kind == ex.MUL:
+            scalars, chain = written_factors(node, products)
+            text, level = _fraction(node.coefficient, scalars, chain, pieces, style)
+        else:
+            text, level = _node(node, pieces, style)
         if node in marked:
             text = f"{MARK_START}{text}{MARK_END}"
-        pieces[node] = (text, level)
-    if _is_identity(e) and e not in marked:
-        return _identity(e, pieces, style)[0]
-    return pieces[e][0]
+        pieces[node] = called.get(node) or (text, level)
+        if node in texts:
+            texts[node] = text
+            if _is_identity(node) and node not in marked:
+                texts[node] = _identity(node, pieces, style)[0]
+            elif node.op == "group":  # no brackets around the whole
+                texts[node] = pieces[node.args[0]][0]
+    return texts
 
 
 Pieces = MutableMapping[Expr, "tuple[str, int]"]
@@ -95,7 +126,7 @@ def _node(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
     if kind == ex.NUM:
         return _number(e.data, style)
     if kind == ex.VAR:
-        return name_text(e.data[0], style), ATOM
+        return name_text(e.data[0], style), NAME
     if kind == ex.CONST:
         return _constant(e, style)
     if kind == ex.ADD:
@@ -117,11 +148,9 @@ def _node(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         span = f"{first}:{last}".replace(" ", "")  # `0:k-1`
         return f"sum({name}={span}, {inside})", ATOM
     if kind == ex.DIFF:
-        inner = e.args[0]
+        text, level = pieces[e.args[0]]
         mark = "\\mathrm{d}" if style == "latex" else "d"
-        if inner.kind == ex.VAR:
-            return f"{mark}{pieces[inner][0]}", ATOM
-        return mark + _bracket(pieces[inner][0], style), ATOM
+        return mark + (text if level == NAME else _bracket(text, style)), ATOM
     return _call(e, pieces, style)
 
 
@@ -134,7 +163,7 @@ def _constant(e: Expr, style: str) -> tuple[str, int]:
         return {"latex": "\\pi", "ascii": "pi"}.get(style, "π"), ATOM
     if op == "size":
         text = dim_text(e.data[1])
-        return text, ATOM if text.isidentifier() else SUM
+        return text, SUM if isinstance(e.data[1], Poly) else ATOM
     if op == "index":
         return str(e.data[1]), ATOM
     if op == "basis":
@@ -321,17 +350,14 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         base = _at(args[0], INDEXED, pieces, style)
         return _power_text(base, args[1], pieces, style, "." if op == "epow" else "")
     if op == "inv":
-        if args[0].kind == ex.CALL and args[0].op == "matpow":
+        if args[0].op == "matpow" and pieces[args[0]][1] != NAME:
             base = _at(args[0].args[0], INDEXED, pieces, style)
             return _power_text(base, args[0].args[1], pieces, style, sign="-")
         return _power_text(_at(args[0], INDEXED, pieces, style), ex.num(-1), pieces, style)
     if op == "transpose":
         inner = args[0]
-        if (
-            inner.kind == ex.CALL
-            and inner.op == "inv"
-            and not (inner.args[0].kind == ex.CALL and inner.args[0].op == "matpow")
-        ):
+        plain = inner.op == "inv" and inner.args[0].op != "matpow"
+        if plain and pieces[inner][1] != NAME:
             base = _at(inner.args[0], INDEXED, pieces, style)
             suffix = {"unicode": "⁻ᵀ", "latex": "^{-\\top}"}.get(style, "^-T")
             return base + suffix, POSTFIX

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matgrad.render.problems import clean
-from matgrad.render.report import derivative_label, to_ascii, value_text_of
+from matgrad.render.report import derivative_label, to_ascii, value_text_of, with_where
 from matgrad.render.text import render, shape_label
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def verdict_text(v: Verdict, style: str = "unicode") -> str:
     row("claim", clean(v.claim).strip())
     label = derivative_label(d, style)
     size = shape_label(d.derivative.shape, style)
-    row("derivative", f"{label} = {render(d.derivative, style)}" + (f"   ({size})" if size else ""))
+    right = with_where(d.derivative, d.names, style)
+    row("derivative", f"{label} = {right}" + (f"   ({size})" if size else ""))
     if v.diagnosis is not None and v.diagnosis.repaired and v.claim_expr is None:
         row("repaired", v.diagnosis.repaired)
     off = off_text(v)
@@ -101,7 +102,7 @@ def right_line(v: Verdict, style: str = "unicode") -> str:
     """`✓ right: ∂y/∂X = X (B + Bᵀ), at 20 random points`."""
     tick = "✓" if style == "unicode" else "ok:"
     d = v.derivation
-    what = render(d.derivative, style)
+    what = with_where(d.derivative, d.names, style)
     under = assumption_words(v, style)
     points = f"{v.points} random point{'s' if v.points != 1 else ''}"
     how = {"equal": f"the same formula, and equal at {points}"}.get(
@@ -166,7 +167,7 @@ def verdict_object(v: Verdict) -> dict[str, Any]:
         "layout": d.layout,
         "claim": v.claim,
         "code": v.code,
-        "derivative": json_derivative(d.parts[0]),
+        "derivative": json_derivative(d, d.parts[0]),
         "points": v.points,
         "worst_relative_error": worst if worst < float("inf") else None,
         "normal_forms": v.symbolic,
