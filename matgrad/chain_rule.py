@@ -22,7 +22,6 @@ from matgrad.rewrite import dependence
 from matgrad.steps import DIFFERENTIAL
 from matgrad.trace_form import derivative_shape
 
-LARGE = 200  # symbols of an expression that is differentiated by pieces
 MOST = 15  # operands of one product, and terms of one sum that have one derivative
 PIECE = 12  # nodes of a formula that is not cut
 CONSTANT = 6  # symbols of a constant that has no name
@@ -40,8 +39,14 @@ class Piece(NamedTuple):
 
 
 def is_large(y: Expr, wrt: tuple[Expr, ...]) -> bool:
-    """Whether an expression is differentiated by pieces."""
-    return ex.cost(y) > LARGE and (y.is_scalar or not any(v.is_scalar for v in wrt))
+    """Whether an expression is differentiated by pieces: it is long, or a product in it has many factors that move."""
+    if not y.is_scalar and any(v.is_scalar for v in wrt):
+        return False
+    if ex.cost(y) > ex.LARGE:
+        return True
+    moves = dependence(DIFFERENTIAL, wrt)
+    products = (e for e in ex.postorder(y) if len(e.args) > MOST and e.op in (ex.MUL, "hadamard"))
+    return any(sum(map(moves, e.args)) > MOST for e in products)
 
 
 def grouped(y: Expr) -> Expr:
@@ -169,7 +174,8 @@ class Pieces:
                     found = derive(_weighted(part, gradient, self.y.is_scalar), inputs)
                     for v, by_v in zip(inputs, found, strict=True):
                         given.setdefault(v, []).append(by_v)
-        return [self.resolved(_added(given[v] or [self._zero(v)], simplify)) for v in self.wrt]
+        found = [self.resolved(_added(given[v] or [self._zero(v)], simplify)) for v in self.wrt]
+        return [ex.ungrouped(e) if ex.cost(e) <= ex.LARGE else e for e in found]
 
     def moves(self, v: Expr) -> bool:
         """Whether a variable of a formula is one of differentiation, or stands for something that depends on one."""

@@ -115,15 +115,18 @@ class Derivation:
         self.named: Pieces | None = None
         self.pieces: list[Derivation] = []
         self.sums: list[tuple[Expr, list[Step], Expr]] = []
+        self.differentiated = self.subject
         whole = options.whole or options.definition or direction is not None
         if not whole and is_large(self.subject, wrt):
+            self.differentiated = self._with_powers()
+        if not whole and is_large(self.differentiated, wrt):
             self.final = self.start
             self.parts = self._by_pieces()
         else:
             self.final = self._differential()  # the trace form of dy
             self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
         self._limit_length()
-        if any(s.rule == "matrix-power" for s in self.steps):
+        if any(s.rule == "matrix-power" and _is_symbolic(s) for s in self.steps):
             self.notes.append("the symbolic power is a whole number, 0 or more")
         self.notes += (
             convention_notes(wrt, options.structured, not self.subject.is_scalar)
@@ -272,7 +275,7 @@ class Derivation:
 
     def _differential(self) -> Expr:
         """The trace form of dy, one term a variable (dy itself, for a direction). Every change is recorded."""
-        y, recorder = self.subject, self.recorder
+        y, recorder = self.differentiated, self.recorder
         dy: Expr | None = None
         if self.options.definition:
             dy, why = expand_by_definition(y, recorder)
@@ -398,6 +401,13 @@ class Derivation:
                 help=f"answers of up to {MAX_WRITTEN} symbols are written",
             )
 
+    def _with_powers(self) -> Expr:
+        """The subject with runs of equal factors as powers."""
+        start = self.start
+        for rule in ("repeated-factors", "repeated-factors-entrywise"):
+            start = self.recorder.run(rule, start, start)
+        return start.args[0]
+
     def _by_pieces(self) -> list[Part]:
         """The derivatives of a large expression, by the chain rule over named parts of it."""
         self.recorder.enter(DERIVATIVE)
@@ -418,7 +428,7 @@ class Derivation:
             self.sums.append((e, self.steps[start:], found))
             return found
 
-        self.named = Pieces(grouped(self.subject), self.variables)
+        self.named = Pieces(grouped(self.differentiated), self.variables)
         found = self.named.derivatives(derive, add_up)
         return [
             Part(i, v, e, e) for i, (v, e) in enumerate(zip(self.variables, found, strict=True))
@@ -426,6 +436,9 @@ class Derivation:
 
     def _replay_pieces(self) -> Expr:
         """Replay the derivation of each piece, and put them together again."""
+        joined = [s for s in self.steps[:2] if s.rule.startswith("repeated-factors")]
+        if self._followed(self.start, joined) is not ex.diff(self.differentiated):
+            raise CheckFailed("the steps do not join the powers")
         pieces, sums = iter(self.pieces), iter(self.sums)
 
         def derive(e: Expr, names: tuple[Expr, ...]) -> list[Expr]:
@@ -441,7 +454,8 @@ class Derivation:
                 raise CheckFailed("the steps do not lead to the sum of what the pieces give")
             return end
 
-        found = Pieces(grouped(self.subject), self.variables).derivatives(derive, add_up)
+        named = Pieces(grouped(self.differentiated), self.variables)
+        found = named.derivatives(derive, add_up)
         if found != [part.mixed for part in self.parts]:
             raise CheckFailed("the pieces do not lead to the derivative")
         return self.mixed
@@ -517,6 +531,11 @@ def _has_product_of_sums(e: Expr) -> bool:
         and any(t.kind == ex.MUL and any(a.kind == ex.ADD for a in t.args) for t in n.args)
         for n in ex.postorder(e)
     )
+
+
+def _is_symbolic(step: Step) -> bool:
+    """Whether a step is about a power whose exponent is not a number."""
+    return ex.integer(step.left.args[0].args[1]) is None
 
 
 def _terms(e: Expr) -> tuple[Expr, ...]:

@@ -613,6 +613,7 @@ def epower(base: Expr, exponent: Expr) -> Expr:
     return make(CALL, ("epow",), (base, exponent), base.shape)
 
 
+LARGE = 200  # symbols of an expression that is differentiated by pieces
 SHORTEST_GROUP = 8  # operands of a product or a sum that may be kept together
 
 
@@ -622,6 +623,11 @@ def group(e: Expr) -> Expr:
     if not flat or len(e.args) < SHORTEST_GROUP:
         return e
     return make(CALL, ("group",), (e,), e.shape)
+
+
+def ungrouped(e: Expr) -> Expr:
+    """The expression with the operands of its groups among those around them."""
+    return transform(e, lambda node: node.args[0] if node.op == "group" else node)
 
 
 def vec(e: Expr) -> Expr:

@@ -8,6 +8,7 @@ can check that it still is.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -462,6 +463,32 @@ def _linear_scalar(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 def _index_sum_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     name, first, last = e.args[0].data
     return ex.sum_over(name, first, last, ex.diff(e.args[0].args[0]))
+
+
+def _repeated_factors(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """A run of equal factors as a power, in every product."""
+
+    def change(node: Expr) -> Expr:
+        chain = node.chain
+        if node.kind != ex.MUL or not any(a is b for a, b in itertools.pairwise(chain)):
+            return node
+        runs = [(link, len(list(run))) for link, run in itertools.groupby(chain)]
+        links = (ex.power(link, ex.num(count)) for link, count in runs)
+        return ex.mul(ex.num(node.coefficient), *node.scalars, ex.mul(*links))
+
+    return ex.transform(e, change)
+
+
+def _repeated_factors_entrywise(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """Equal factors of elementwise products as powers."""
+
+    def change(node: Expr) -> Expr:
+        counts = Counter(node.args)
+        if node.op != "hadamard" or len(counts) == len(node.args):
+            return node
+        return ex.hadamard(*(ex.epower(a, ex.num(count)) for a, count in counts.items()))
+
+    return ex.transform(e, change)
 
 
 def _matrix_power(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
@@ -1007,6 +1034,8 @@ PROCEDURES: dict[str, Procedure] = {
     "sum-sum": functools.partial(_distribute_over, "sum"),
     "blocks": _blocks,
     "linear-scalar": _linear_scalar,
+    "repeated-factors": _repeated_factors,
+    "repeated-factors-entrywise": _repeated_factors_entrywise,
     "matrix-power": _matrix_power,
     "index-sum-rule": _index_sum_rule,
     "index-sum-out": _index_sum_out,

@@ -65,7 +65,7 @@ from matgrad.slips import KINDS as KINDS_ELSEWHERE
 
 ARRAY = "array"
 FILLED_NAMES = ("ones", "zeros")  # without a size: as large as where they stand
-MAX_POWER = 64
+MAX_POWER = 10_000
 MAX_PRODUCT = 20_000
 MAX_SUM = 20_000
 MAX_KRONECKER = 30
@@ -1217,7 +1217,7 @@ class Inference:
                 raise LimitProblem(
                     f"a matrix power of {k} is too large",
                     (Mark(node.start, node.end),),
-                    f"matrix powers up to {MAX_POWER} are expanded",
+                    f"powers up to {MAX_POWER:,} are read; a name such as `k` stands for any power",
                     self.text,
                 )
             inverse = k is not None and k < 0
@@ -2684,6 +2684,8 @@ def _finish(
         defined,
     )
     result = build(parsed, scope)
+    if ex.cost(result) <= ex.LARGE:
+        result = ex.ungrouped(result)
     assumed = tuple(name for name in values if name not in declared)
     notes = tuple(
         dict.fromkeys(
