@@ -81,12 +81,14 @@ def matrix_shape(m: Dim, n: Dim) -> Shape:
 class Expr:
     """One node. Compare with `is`; build with the constructors of this module."""
 
-    __slots__ = ("__weakref__", "args", "data", "kind", "shape")
+    __slots__ = ("__weakref__", "args", "data", "kind", "pushed", "shape", "turned")
 
     kind: str
     data: Any
     args: tuple[Expr, ...]
     shape: Shape
+    pushed: Expr | None  # what `properties.push_transposes` found for e, and for e'
+    turned: Expr | None
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("an expression cannot be changed")
@@ -130,8 +132,8 @@ class Expr:
         return self.kind
 
 
-_set_kind, _set_data, _set_args, _set_shape = (
-    getattr(Expr, name).__set__ for name in ("kind", "data", "args", "shape")
+_set_kind, _set_data, _set_args, _set_shape, set_pushed, set_turned = (
+    getattr(Expr, name).__set__ for name in ("kind", "data", "args", "shape", "pushed", "turned")
 )
 _interned: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 
@@ -146,6 +148,8 @@ def make(kind: str, data: Any, args: tuple[Expr, ...], shape: Shape) -> Expr:
         _set_data(node, data)
         _set_args(node, args)
         _set_shape(node, shape)
+        set_pushed(node, None)
+        set_turned(node, None)
         _interned[key] = node
     return node
 

@@ -41,14 +41,12 @@ def push_transposes(e: Expr) -> Expr:
 
     The one normal form of transposes: `is_symmetric(e)` asks whether e and e' have the same.
     """
-    done: dict[tuple[Expr, bool], Expr] = {}
     todo: list[tuple[Expr, bool]] = [(e, False)]
     while todo:
-        item = todo[-1]
-        if item in done:
+        node, flip = todo[-1]
+        if _normal_form(node, flip) is not None:
             todo.pop()
             continue
-        node, flip = item
         if node.kind == ex.CALL and node.op == "transpose":
             parts = [(node.args[0], not flip)]
         elif node.is_scalar and flip:
@@ -61,13 +59,20 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
-        missing = [p for p in parts if p not in done]
-        if missing:
-            todo.extend(missing)
+        forms = [_normal_form(a, turn) for a, turn in parts]
+        if None in forms:
+            todo.extend(p for p, form in zip(parts, forms, strict=True) if form is None)
             continue
-        done[item] = _pushed(node, flip, tuple(done[p] for p in parts))
+        found = _pushed(node, flip, tuple(form for form in forms if form is not None))
+        (ex.set_turned if flip else ex.set_pushed)(node, found)
         todo.pop()
-    return done[(e, False)]
+    assert e.pushed is not None
+    return e.pushed
+
+
+def _normal_form(e: Expr, flip: bool) -> Expr | None:
+    """What has been found for e, or for e'."""
+    return e.turned if flip else e.pushed
 
 
 def is_entrywise(e: Expr) -> bool:
