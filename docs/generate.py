@@ -327,6 +327,16 @@ def json_schema() -> str:
     }
     nothing = {"type": "null"}
     maybe_text = {"oneOf": [text, nothing]}
+    simplification = record(
+        {
+            "matgrad": version,
+            "expression": text,
+            "variables": answer["properties"]["variables"],
+            "simplified": formula,
+            "steps": listed({"$ref": "#/$defs/step"}),
+            **{key: answer["properties"][key] for key in ("check", "assumptions", "notes")},
+        }
+    )
     verdict = record(
         {
             "matgrad": version,
@@ -402,13 +412,15 @@ def json_schema() -> str:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:matgrad:json:{__version__}",
         "title": f"What matgrad {__version__} prints with --to json",
-        "description": "Made by `python docs/generate.py`. One object: an answer, what went"
+        "description": "Made by `python docs/generate.py`. One object: an answer, a simplification, what went"
         " wrong (the exit code is then not 0), the verdict on a claim, or those on the statements of files.",
         "oneOf": [
-            {"$ref": f"#/$defs/{name}"} for name in ("answer", "failure", "verdict", "checked")
+            {"$ref": f"#/$defs/{name}"}
+            for name in ("answer", "simplification", "failure", "verdict", "checked")
         ],
         "$defs": {
             "answer": answer,
+            "simplification": simplification,
             "failure": failure,
             "verdict": verdict,
             "checked": checked,

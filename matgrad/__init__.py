@@ -14,9 +14,23 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from matgrad.derive import Derivation, diff
     from matgrad.errors import MatgradError
+    from matgrad.evaluate import Evaluation
+    from matgrad.evaluate import evaluate as eval  # noqa: A004 - the name of the command
+    from matgrad.simplified import Simplification, simplify
     from matgrad.verdict import Verdict, check
 
-__all__ = ["Derivation", "MatgradError", "Verdict", "__version__", "check", "diff"]
+__all__ = [
+    "Derivation",
+    "Evaluation",
+    "MatgradError",
+    "Simplification",
+    "Verdict",
+    "__version__",
+    "check",
+    "diff",
+    "eval",
+    "simplify",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,6 +39,14 @@ def __getattr__(name: str) -> Any:
         from matgrad import derive
 
         return getattr(derive, name)
+    if name in ("Evaluation", "eval"):
+        from matgrad import evaluate
+
+        return evaluate.evaluate if name == "eval" else evaluate.Evaluation
+    if name in ("Simplification", "simplify"):
+        from matgrad import simplified
+
+        return getattr(simplified, name)
     if name in ("Verdict", "check"):
         from matgrad import verdict
 

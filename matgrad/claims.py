@@ -25,7 +25,7 @@ from matgrad.parse import Parsed, Syntax, parse
 from matgrad.properties import has_property, push_transposes
 from matgrad.rewrite import Recorder, assumptions
 from matgrad.shapes import Declared, interpret, parse_with
-from matgrad.simplify import simplify
+from matgrad.simplification import simplify
 from matgrad.verify import (
     Guard,
     Point,

@@ -18,6 +18,7 @@ from matgrad.timer import Timer
 if TYPE_CHECKING:
     from matgrad.derive import Derivation
     from matgrad.files import Outcome
+    from matgrad.simplified import Simplification
 
 REPORT = "please report this, with the command and `matgrad --version`"
 
@@ -261,6 +262,7 @@ def main() -> None:
     matgrad diff "tr(X*B*X')" --wrt X
     matgrad diff "ln det(X)" -q
     matgrad check "x'A x" --wrt x --equals "(A + A') x"
+    matgrad eval "x'A x" --data data.npz --wrt x
     matgrad rules inverse
     """
 
@@ -323,7 +325,18 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--to",
             type=click.Choice(
-                ["text", "ascii", "latex", "json", "matgrad", "sympy", "numpy", "jax", "torch"]
+                [
+                    "text",
+                    "ascii",
+                    "latex",
+                    "json",
+                    "matgrad",
+                    "sympy",
+                    "numpy",
+                    "jax",
+                    "torch",
+                    "matlab",
+                ]
             ),
             default="text",
             help="The output format.",
@@ -402,8 +415,7 @@ def _differentiate(
     """Derive, show, and end with the exit code."""
     from matgrad.derive import diff as derive
 
-    as_json = to == "json" and not quiet
-    try:
+    with _exit_codes(to == "json" and not quiet):
         with Timer(timeout):
             derivation = derive(
                 read_text(expression),
@@ -414,13 +426,25 @@ def _differentiate(
                 background=read_declarations(let_file),
                 **options,
             )
-            text = _formatted(derivation, to, quiet, steps, check, seed)
+            text = _formatted(derivation, to, quiet, steps, check, seed, output)
         show(text, output)
         if quiet:
-            for note in derivation.notes:
-                click.echo(f"note: {note}", err=True)
-            if derivation.check is not None and not derivation.check.points:
-                click.echo("note: the answer could not be checked", err=True)
+            _tell_notes(derivation)
+
+
+def _tell_notes(found: Derivation | Simplification) -> None:
+    """The notes beside an answer that stands alone."""
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)
+    if found.check is not None and not found.check.points:
+        click.echo("note: the answer could not be checked", err=True)
+
+
+@contextlib.contextmanager
+def _exit_codes(as_json: bool) -> Iterator[None]:
+    """Show what goes wrong, and leave with its exit code."""
+    try:
+        yield
     except MatgradError as problem:
         sys.exit(fail(problem, as_json))
     except RecursionError:
@@ -433,7 +457,9 @@ def _differentiate(
         )
 
 
-def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, seed: int) -> str:
+def _formatted(
+    d: Derivation, to: str, quiet: bool, steps: str, check: bool, seed: int, output: str | None
+) -> str:
     """The text to print."""
     if quiet or to == "matgrad":
         from matgrad.render.report import answer_text
@@ -449,6 +475,12 @@ def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, see
         return derivation_latex(d, steps)
     if to in ("sympy", "numpy", "jax", "torch"):
         return d.to(to).rstrip("\n")
+    if to == "matlab":
+        from pathlib import Path
+
+        from matgrad.derive import emitted
+
+        return emitted(d, to, Path(output).stem if output else "").rstrip("\n")
     from matgrad.render.report import text_report
 
     style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"
@@ -457,10 +489,91 @@ def _formatted(d: Derivation, to: str, quiet: bool, steps: str, check: bool, see
         from matgrad.derive import verify_lines
 
         marks = verify_lines(d, seed)
+    return text_report(d, style, steps, screen_width(), marks)
+
+
+def screen_width() -> int:
+    """The characters on a line."""
     import shutil
 
     width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
-    return text_report(d, style, steps, max(width, 40), marks)
+    return max(width, 40)
+
+
+@main.command(epilog=_DECLARATIONS)
+@derivative_options
+def simplify(**options: Any) -> None:
+    """The shortest form equal to EXPR that matgrad finds, step by step. EXPR of - reads standard input.
+
+    \b
+    matgrad simplify "A*X*B + A*Y*B"
+    matgrad simplify "tr(A'*B) + sum(A.*B)"
+    matgrad simplify "x'Q'Q x" --let "Q: orthogonal" -q
+    """
+    _simplify(**options)
+
+
+# What `simplify` shares with `diff`: all but what is about derivatives, and code.
+_ABOUT_ANY = [
+    "expression",
+    "let",
+    "let_file",
+    "steps",
+    "to",
+    "quiet",
+    "check",
+    "seed",
+    "timeout",
+    "output",
+    "help",
+]
+simplify.params = [p for p in simplify.params if p.name in _ABOUT_ANY]
+for _parameter in simplify.params:
+    if _parameter.name == "to":
+        _parameter.type = click.Choice(["text", "ascii", "latex", "json", "matgrad", "sympy"])
+
+
+def _simplify(
+    expression: str,
+    let: tuple[str, ...],
+    let_file: str | None,
+    steps: str,
+    to: str,
+    quiet: bool,
+    check: bool,
+    seed: int,
+    timeout: float,
+    output: str | None,
+) -> None:
+    """Simplify, show, and end with the exit code."""
+    from matgrad.simplified import simplify as simplified
+    from matgrad.simplified import verify_lines
+
+    with _exit_codes(to == "json" and not quiet):
+        with Timer(timeout):
+            background = read_declarations(let_file)
+            found = simplified(read_text(expression), let, check, seed, background)
+            unicode = use_unicode(sys.stdout)
+            from matgrad.render import simplified as render
+            from matgrad.render.report import assumption_lines
+
+            if quiet or to == "matgrad":
+                text = render.answer_text(found, "matgrad" if unicode else "ascii")
+            elif to == "json":
+                text = render.json_report(found, ascii_only=not unicode)
+            elif to == "latex":
+                text = render.latex_report(found, steps)
+            elif to == "sympy":
+                text = found.to(to).rstrip("\n")
+            else:
+                marks = verify_lines(found, seed) if steps == "full" and check else None
+                style = "unicode" if to == "text" and unicode else "ascii"
+                text = render.text_report(found, style, steps, screen_width(), marks)
+        show(text, output)
+        if quiet:
+            for line in assumption_lines(found, "unicode" if use_unicode(sys.stderr) else "ascii"):
+                click.echo(f"note: {line}", err=True)
+            _tell_notes(found)
 
 
 @main.command(epilog=_DECLARATIONS)
@@ -700,6 +813,98 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     ) as bar:
         task = bar.add_task("checking", total=total)
         yield lambda: bar.advance(task)
+
+
+@main.command("eval", epilog=_DECLARATIONS)
+@click.argument("expression", metavar="EXPR")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="FILE",
+    help="Numbers: FILE (.npz, .npy, .csv, .json), NAME=FILE or NAME=NUMBER; repeatable.",
+)
+@click.option("--wrt", multiple=True, metavar="X", help="Compute the derivative by X; repeatable.")
+@click.option("--let", multiple=True, metavar="DECL", help="A declaration; repeatable.")
+@click.option("--let-file", metavar="FILE", help="Read declarations from a file, one a line.")
+@click.option(
+    "--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative."
+)
+@click.option("--then", multiple=True, metavar="Y", help="The mixed second derivative by X and Y.")
+@click.option("--hvp", metavar="V", help="The Hessian times a direction V, which the data has too.")
+@click.option(
+    "--structured",
+    type=click.Choice(["subspace", "cookbook"]),
+    default="subspace",
+    help="By a symmetric matrix: the gradient in that subspace, or by independent entries.",
+)
+@click.option(
+    "--to", type=click.Choice(["text", "ascii", "json"]), default="text", help="The output format."
+)
+@click.option("-q", "--quiet", is_flag=True, help="The numbers alone, in full.")
+@click.option("--check/--no-check", default=True, help="Verify the derivative numerically.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, max=1e6, min_open=True),
+    default=30.0,
+    metavar="SECONDS",
+    help="Give up after this long.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write there: .npy, .npz, .csv or .json.")
+def evaluate(
+    expression: str,
+    data: tuple[str, ...],
+    wrt: tuple[str, ...],
+    let: tuple[str, ...],
+    let_file: str | None,
+    to: str,
+    quiet: bool,
+    timeout: float,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """The value of EXPR on data; with --wrt, its derivative. EXPR of - reads standard input.
+
+    \b
+    matgrad eval "norm2(A*x - b)^2" --data data.npz
+    matgrad eval "norm2(A*x - b)^2" --data data.npz --wrt x -o gradient.npy
+    matgrad eval "x'A x" --data A=a.csv --data x=x.csv --wrt x --order 2
+    """
+    as_json = to == "json" and not quiet
+    try:
+        with Timer(timeout):
+            from matgrad.data import read_data, write_data
+            from matgrad.evaluate import evaluate as compute
+
+            found = compute(
+                read_text(expression),
+                read_data(data),
+                list(wrt) or None,
+                list(let),
+                background=read_declarations(let_file),
+                **options,
+            )
+        if output is not None and not output.endswith(".json"):
+            write_data(output, found.results)
+        else:
+            from matgrad.render.numbers import evaluation_json, evaluation_table, evaluation_text
+
+            style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"
+            if as_json or output is not None:
+                text = evaluation_json(found)
+            else:
+                text = evaluation_table(found) if quiet else evaluation_text(found, style)
+            show(text, output)
+        for note in found.notes if not as_json else ():
+            click.echo(f"note: {note}", err=True)
+    except MatgradError as problem:
+        sys.exit(fail(problem, as_json))
+    except RecursionError:
+        sys.exit(fail(InternalError("recursion limit reached"), as_json))
+    except Exception as problem:
+        if os.environ.get("MATGRAD_DEBUG"):
+            raise
+        words = f"internal error: {type(problem).__name__}: {problem}"
+        sys.exit(fail(InternalError(words), as_json))
 
 
 @main.command()

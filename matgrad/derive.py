@@ -41,9 +41,16 @@ from matgrad.rewrite import (
     without_definitions,
 )
 from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
-from matgrad.simplify import simplify, simplify_sum
+from matgrad.simplification import multiplied_out, shortest, simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, DIFFERENTIAL, Check, Line, Step
-from matgrad.structure import STRUCTURED, convention_notes, restricted, structure
+from matgrad.structure import (
+    STRUCTURED,
+    by_vech,
+    convention_notes,
+    gradient_by_vech,
+    restricted,
+    structure,
+)
 from matgrad.trace_form import (
     LAYOUTS,
     collect,
@@ -53,11 +60,12 @@ from matgrad.trace_form import (
     variable_of,
 )
 
+_ZERO_AT_EDGE = ("abs", "relu", "norm1", "norminf")  # 0 where they are not differentiable
+
 MAX_SHOWN = (
     1500  # symbols of an expression, and of its trace form, whose derivation is shown line by line
 )
 MAX_SIMPLIFIED = 1_000_000  # symbols of a derivative that is simplified
-MAX_EXPANDED = 150  # symbols of an answer that is multiplied out to see whether it gets shorter
 MAX_WRITTEN = 200_000  # symbols of an answer that is written out
 
 
@@ -129,9 +137,32 @@ class Derivation:
         if any(s.rule == "matrix-power" and _is_symbolic(s) for s in self.steps):
             self.notes.append("the symbolic power is a whole number, 0 or more")
         self.notes += (
-            convention_notes(wrt, options.structured, not self.subject.is_scalar)
+            convention_notes(
+                wrt,
+                options.structured,
+                direction is None and not self.subject.is_scalar,
+                self.by_vech_twice,
+            )
             + self._nonsmooth_notes()
         )
+
+    @property
+    def by_vech_twice(self) -> bool:
+        """Whether this is the second derivative of a number by the independent entries of a symmetric matrix."""
+        first = self.inner
+        if first is None or self.direction is not None:
+            return False
+        return first.options.structured == "subspace" != self.options.structured
+
+    @property
+    def checked(self) -> Expr:
+        """What the derivative found is compared with differences of."""
+        return gradient_by_vech(self.expression) if self.by_vech_twice else self.subject
+
+    def shape_by(self, wrt: Expr) -> ex.Shape:
+        """The shape of the derivative by a variable."""
+        half = by_vech(wrt, self.subject, self.options.structured)
+        return derivative_shape(self.checked, wrt, half)
 
     @property
     def layout(self) -> str:
@@ -300,7 +331,12 @@ class Derivation:
         """Where the expression is not differentiable, and what is taken there."""
         moving = dependence(DIFFERENTIAL, self.variables)
         found: dict[str, None] = {}
-        for node in ex.postorder(without_definitions(self.expression)):
+        nodes = ex.postorder(without_definitions(self.expression))
+        # Where t is 0, √|t| has no derivative at all, whatever that of |t| is taken to be.
+        under_roots = {e.args[0] for e in nodes if e.op == "sqrt" and e.args[0].op in _ZERO_AT_EDGE}
+        for node in nodes:
+            if node in under_roots:
+                continue
             if node.kind == ex.CALL and node.op in FUNCTIONS and moving(node):
                 function = FUNCTIONS[node.op]
                 later = function.nonsmooth.startswith("not twice") and self.order == 1
@@ -320,7 +356,7 @@ class Derivation:
         return ex.zeros(self.subject.shape)
 
     def _read_off(self, rule: str, final: Expr) -> Expr:
-        """The derivative that a term of the trace form gives, simplified."""
+        """The derivative that a term of the trace form gives."""
         found = self.recorder.run(rule, final, final)
         if ex.cost(found) > MAX_SIMPLIFIED:  # simplifying walks along every product of every term
             raise LimitProblem(
@@ -329,39 +365,23 @@ class Derivation:
                 " and apply the chain rule to the pieces",
             )
         self.recorder.next_line()
-        return simplify(self._written(found), self.recorder)
+        return self._written(found)
 
-    def _best(self, rule: str, final: Expr, v: Expr) -> Expr:
-        """The derivative read off and simplified; multiplied out first where that shows the symmetry of a Hessian, or
-        ends in something shorter."""
-        recorder, start = self.recorder, len(self.recorder.steps)
-        found = self._read_off(rule, final)
-        second = self._is_second(v)
-        hidden = second and not is_symmetric(found)
-        if not hidden and (ex.cost(found) > MAX_EXPANDED or not _has_product_of_sums(found)):
+    def _simplified(self, e: Expr, v: Expr) -> Expr:
+        """The derivative read off, simplified; multiplied out where that shows the symmetry of a Hessian."""
+        if not self._is_second(v):
+            return shortest(e, self.recorder)
+        start = len(self.steps)
+        found = simplify(e, self.recorder)
+        if is_symmetric(found):
             return found
-        steps = recorder.steps[start:]
-        del recorder.steps[start:]
-        recorder.enter(DERIVATIVE)
-        recorder.keeps_symmetry = True
-        other = self._read_off(rule, final)
-        recorder.keeps_symmetry = False
-        if hidden and is_symmetric(other):
+        steps = self.steps[start:]
+        del self.steps[start:]
+        other = multiplied_out(e, self.recorder)
+        if is_symmetric(other):
             return other
-        if not second:
-            recorder.enter(DERIVATIVE)  # what was multiplied out may be factored again
-            other = simplify(other, recorder)
-            if ex.cost(other) < ex.cost(found) and self._leads(final, start, other):
-                return other
-        recorder.steps[start:] = steps
+        self.steps[start:] = steps
         return found
-
-    def _leads(self, final: Expr, start: int, end: Expr) -> bool:
-        """Whether the steps from `start` on can be replayed, and lead to `end`."""
-        try:
-            return self._followed(final, self.steps[start:]) is end
-        except MatgradError:
-            return False
 
     def _is_second(self, v: Expr) -> bool:
         """Whether this is the second derivative of a number by one variable, which is symmetric."""
@@ -377,14 +397,15 @@ class Derivation:
         cookbook = self.options.structured == "cookbook"
         if self.direction is not None:
             recorder.enter(DERIVATIVE)
-            mixed = simplify(self._written(final), recorder)
+            mixed = shortest(self._written(final), recorder)
         elif ex.is_zero(final):
-            mixed = ex.zeros(derivative_shape(self.subject, v))
+            mixed = ex.zeros(self.shape_by(v))
         else:
             recorder.enter(DERIVATIVE)
             kind = structure(v) if cookbook else ""
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
-            mixed = self._best(rule, final, v)
+            rule = "read-off-vech-twice" if self.by_vech_twice else rule
+            mixed = self._simplified(self._read_off(rule, final), v)
         part = Part(number, v, final, mixed)
         if self.direction is None:
             part.derivative = in_layout(mixed, self.subject, v, self.layout)
@@ -498,20 +519,27 @@ class Derivation:
         return self.to("matgrad")
 
 
-CODE = ("numpy", "jax", "torch")  # the languages that code is emitted in
+CODE = ("numpy", "jax", "torch", "matlab")  # the languages that code is emitted in
 
 
-def emitted(derivation: Derivation, language: str) -> str:
-    """A module of code in one of the languages of CODE."""
+def emitted(derivation: Derivation, language: str, name: str = "") -> str:
+    """A module of code in one of the languages of CODE; `name` is that of its file, which MATLAB has to know."""
+    product = directed(derivation)
+    if language == "matlab":
+        from matgrad.emit import matlab
+
+        return matlab.source(derivation, product, name or matlab.NAME)
     from matgrad.emit import python
 
-    return python.source(derivation, language, directed(derivation))
+    return python.source(derivation, language, product)
 
 
 def directed(d: Derivation) -> Derivation | None:
     """A second derivative by one variable, times a direction: the derivation that code for `hvp` is made of."""
     if d.order != 2 or d.direction is not None or d.inner is None or d.inner.wrt is not d.wrt:
         return None
+    if d.by_vech_twice:
+        return None  # a direction would be one of vech(X)
     name = next(n for n in ("v", "u", "w", "h", "v_0", "v_1", "v_2") if n not in d.typed.variables)
     v = direction_like(d.wrt, name)
     typed = d.typed._replace(variables={**d.typed.variables, name: v})
@@ -522,15 +550,6 @@ def directed(d: Derivation) -> Derivation | None:
     if d.check is not None:
         verify(product)
     return product
-
-
-def _has_product_of_sums(e: Expr) -> bool:
-    """Whether multiplying out would change e, beyond its outermost product."""
-    return any(
-        n.kind == ex.ADD
-        and any(t.kind == ex.MUL and any(a.kind == ex.ADD for a in t.args) for t in n.args)
-        for n in ex.postorder(e)
-    )
 
 
 def _is_symbolic(step: Step) -> bool:
@@ -652,6 +671,8 @@ def diff(
     for number, way in enumerate(ways):
         last = number == len(ways) - 1 and direction is None
         chosen = options if last else _inner_options(options)
+        if typed.expr.is_scalar and ways[:2] == [way, way] and structure(way[0]) == "symmetric":
+            chosen.structured = "subspace"  # the second one by entries is made of this gradient
         derivation = Derivation(typed, way, chosen, derivation)
         if check:
             derivation = _verified(derivation, seed)
@@ -769,10 +790,6 @@ def _supported(v: Expr, order: int, options: Options) -> None:
             "the entries of an orthogonal matrix are not independent of one another",
             help="leave out `--structured cookbook` for the Riemannian gradient",
         )
-    if options.structured == "cookbook" and order > 1 and kind in ("symmetric", "skew"):
-        raise Unsupported(
-            "second derivatives are taken in the subspace", help="leave out `--structured cookbook`"
-        )
 
 
 def in_layout(mixed: Expr, y: Expr, wrt: Expr, layout: str) -> Expr:
@@ -816,7 +833,7 @@ def verify(derivation: Derivation, seed: int = 0) -> None:
             )
         else:
             check = check_derivative(
-                d.subject, part.mixed, part.wrt, seed, d.assumptions, d.options.structured
+                d.checked, part.mixed, part.wrt, seed, d.assumptions, d.options.structured
             )
         part.check = check
         if check.undefined and not check.points:

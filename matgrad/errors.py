@@ -72,6 +72,12 @@ class ShapeProblem(MatgradError):
         self.names = names
 
 
+class DataProblem(MatgradError):
+    """A file that is not data, or data that does not fit the expression."""
+
+    kind = "data"
+
+
 class Unsupported(MatgradError):
     """Valid input for which matgrad has no derivative."""
 

@@ -241,18 +241,24 @@ def properties(e: Expr) -> frozenset[str]:
     """The properties of e that are proved: symmetric, spd, psd, diagonal, skew, orthogonal, lower, upper, invertible
     (matrices), positive, nonzero (every entry)."""
     known = _known.get(e)
-    if known is None:
-        for node in ex.postorder(e):
-            if node not in _known:
-                found = _own(node)
-                if is_symmetric(node) and node.shape.kind == ex.MATRIX:
-                    found = found | {"symmetric"}
-                for name, implied in _IMPLIED:
-                    if name in found:
-                        found = found.union(implied)
-                _known[node] = frozenset(found)
-        known = _known[e]
-    return known
+    if known is not None:
+        return known
+    todo = [e]
+    while todo:  # not postorder: what is below a known node is not walked again
+        node = todo[-1]
+        missing = [a for a in node.args if a not in _known]
+        if missing:
+            todo.extend(missing)
+            continue
+        found = _own(node)
+        if is_symmetric(node) and node.shape.kind == ex.MATRIX:
+            found = found | {"symmetric"}
+        for name, implied in _IMPLIED:
+            if name in found:
+                found = found.union(implied)
+        _known[node] = frozenset(found)
+        todo.pop()
+    return _known[e]
 
 
 def _common(args: tuple[Expr, ...], names: frozenset[str]) -> frozenset[str]:
@@ -279,6 +285,23 @@ def taken_for_granted(y: Expr) -> list[tuple[str, Expr]]:
             for argument, name in zip(e.args, wanted, strict=False)
             if name in ("symmetric", "spd", "invertible") and not has_property(argument, name)
         ]
+    return found
+
+
+def domain(e: Expr) -> list[tuple[str, Expr]]:
+    """What has to hold for e to have a value, as far as it is not proved: what is inverted or divided by, logarithms."""
+    found = []
+    for node in ex.postorder(e):
+        name = ""
+        if node.op == "inv":
+            name = "invertible"
+        elif ex.is_divisor(node):
+            name = "nonzero"
+        elif node.kind == ex.CALL and node.op in TABLE and TABLE[node.op].domain == "positive":
+            whole = node.op in ("power", "epow") and ex.integer(node.args[1]) is not None
+            name = "" if whole else "positive"
+        if name and not has_property(node.args[0], name):
+            found.append((name, node.args[0]))
     return found
 
 

@@ -1006,6 +1006,13 @@ def _read_off_symmetric(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.add(found, turned, ex.neg(ex.hadamard(eye, found)))
 
 
+def _read_off_vech_twice(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The Hessian by the entries on and below the diagonal."""
+    found = read_off(total, depends)
+    duplication = ex.duplication(split_term(total, depends)[1].args[0].shape.rows)
+    return ex.mul(ex.transpose(duplication), found, duplication)
+
+
 def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """The partial derivatives by the entries below the diagonal, and those by their negatives above it."""
     found = read_off(total, depends)
@@ -1013,6 +1020,73 @@ def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
         n = split_term(total, depends)[1].args[0].shape.rows
         return ex.sub(found, ex.mul(found, ex.commutation(n, n)))
     return ex.sub(found, push_transposes(ex.transpose(found)))
+
+
+def _scalar_differential(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """What is linear in numbers dt, as a sum of multiples of them."""
+    moving = [n for n in ex.postorder(e) if n.kind == ex.DIFF and depends(n)]
+    if not moving or not all(n.is_scalar for n in moving):
+        return e
+    parts = []
+    for n in moving:
+        values = {other: ex.ONE if other is n else ex.ZERO for other in moving}
+        parts.append(ex.mul(ex.substitute(e, values), n))
+    return ex.add(*parts)
+
+
+def _duplication_kron(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """D' (A ⊗ B + B ⊗ A + C) D as D' (2 (A ⊗ B) + C) D; A ⊗ B is the one whose transpose is in C, if there is one."""
+    chain = e.chain
+    for i in range(len(chain) - 2):
+        left, middle, right = chain[i : i + 3]
+        if left is not ex.transpose(right) or right.op != "duplication" or middle.kind != ex.ADD:
+            continue
+        seen: dict[Expr, Expr] = {}
+        for term in middle.args:
+            if len(term.chain) != 1 or term.chain[0].op != "kron":
+                continue
+            number = ex.mul(ex.num(term.coefficient), *term.scalars)
+            a, b = term.chain[0].args
+            twin = seen.get(ex.mul(number, ex.kron(b, a)))
+            if twin is not None:
+                others = [t for t in middle.args if t is not term and t is not twin]
+                kept = term if push_transposes(ex.transpose(term)) in others else twin
+                middle = ex.add(
+                    *(
+                        ex.mul(ex.num(2), kept) if t is twin else t
+                        for t in middle.args
+                        if t is not term
+                    )
+                )
+                number = ex.mul(ex.num(e.coefficient), *e.scalars)
+                return ex.mul(number, *chain[: i + 1], middle, *chain[i + 2 :])
+            seen[term] = term
+    return e
+
+
+def _duplication_outer(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """D' (y' ⊗ (A ⊗ x) + C) as D' ((x y') ⊗ A + C)."""
+
+    def swapped(term: Expr) -> Expr:
+        if len(term.chain) != 1 or term.chain[0].op != "kron":
+            return term
+        row, rest = term.chain[0].args
+        if row.shape.kind != ex.ROW or rest.op != "kron" or rest.args[1].shape.kind != ex.VECTOR:
+            return term
+        matrix, column = rest.args
+        if not row.shape.cols == column.shape.rows == matrix.shape.rows:
+            return term
+        number = ex.mul(ex.num(term.coefficient), *term.scalars)
+        return ex.mul(number, ex.kron(ex.mul(column, row), matrix))
+
+    for i, (left, right) in enumerate(zip(e.chain, e.chain[1:], strict=False)):
+        if left.op == "transpose" and left.args[0].op == "duplication":
+            terms = right.args if right.kind == ex.ADD else (right,)
+            after = ex.add(*map(swapped, terms))
+            if after is not right:
+                number = ex.mul(ex.num(e.coefficient), *e.scalars)
+                return ex.mul(number, *e.chain[: i + 1], after, *e.chain[i + 2 :])
+    return e
 
 
 Procedure = Callable[[Expr, Callable[[Expr], bool]], Expr]
@@ -1036,6 +1110,7 @@ PROCEDURES: dict[str, Procedure] = {
     "linear-scalar": _linear_scalar,
     "repeated-factors": _repeated_factors,
     "repeated-factors-entrywise": _repeated_factors_entrywise,
+    "scalar-differential": _scalar_differential,
     "matrix-power": _matrix_power,
     "index-sum-rule": _index_sum_rule,
     "index-sum-out": _index_sum_out,
@@ -1047,6 +1122,9 @@ PROCEDURES: dict[str, Procedure] = {
     "read-off": read_off,
     "read-off-symmetric": _read_off_symmetric,
     "read-off-skew": _read_off_skew,
+    "read-off-vech-twice": _read_off_vech_twice,
+    "duplication-kron": _duplication_kron,
+    "duplication-outer": _duplication_outer,
     "stack-factor": _stack_factor,
     "one-transpose": _one_transpose,
     "scalar-out": lambda e, depends: _linear_scalar(e, lambda a: True),
@@ -1176,12 +1254,18 @@ def dependence(phase: str, wrt: tuple[Expr, ...]) -> Callable[[Expr], bool]:
 
     def depends(e: Expr) -> bool:
         known = memo.get(e)
-        if known is None:
-            for node in ex.postorder(e):
-                if node not in memo:
-                    memo[node] = node in moving or any(memo[a] for a in node.args)
-            known = memo[e]
-        return known
+        if known is not None:
+            return known
+        todo = [e]
+        while todo:  # not postorder: what is below a known node is not walked again
+            node = todo[-1]
+            missing = [a for a in node.args if a not in memo]
+            if missing:
+                todo.extend(missing)
+                continue
+            memo[node] = node in moving or any(memo[a] for a in node.args)
+            todo.pop()
+        return memo[e]
 
     return depends
 
@@ -1206,6 +1290,10 @@ class Recorder:
         if phase != TRACE:
             self._becomes: dict[Expr, Expr] = {}
         self.next_line()
+
+    def forget(self) -> None:
+        """Let what was rewritten be rewritten in another way from now on, within this phase."""
+        self.enter(self.phase)
 
     def next_line(self) -> None:
         """What follows is shown on a line of its own."""

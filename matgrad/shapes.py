@@ -7,9 +7,10 @@ of the tables go through `build` alone, with the shapes of what their names are 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -2627,19 +2628,20 @@ def _finish(
         inference.names.values(),
         key=lambda s: s.kind != MATRIX or resolve(s.rows) == resolve(s.cols),
     )
+    more = (f"n{number}" for number in itertools.count(1))
     for shape in order:
         free = [d for d in (resolve(shape.rows), resolve(shape.cols)) if isinstance(d, DimVar)]
         if len(free) == 2 and free[0] is not free[1]:
-            _name_size(free[0], ("m", *_POOL), taken)
-            _name_size(free[1], _POOL, taken)
+            _name_size(free[0], ("m", *_POOL), taken, more)
+            _name_size(free[1], _POOL, taken, more)
         else:
             for cell in free[:1]:
-                _name_size(cell, _POOL, taken)
+                _name_size(cell, _POOL, taken, more)
     for shape in [*inference.shapes.values()]:
         for dim in (shape.rows, shape.cols):
             for atom in dim_atoms(dim):
                 if isinstance(atom, DimVar) and atom.value is None:
-                    _name_size(atom, _POOL, taken)
+                    _name_size(atom, _POOL, taken, more)
     values: dict[str, Expr] = {}
     for name, shape in inference.names.items():
         final = _final(shape)
@@ -2782,14 +2784,12 @@ def _size_names(node: Syntax) -> set[str]:
     return {str(n.value) for n in below if n.kind == "name"}
 
 
-def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str]) -> None:
+def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str], more: Iterator[str]) -> None:
+    """A name for an unknown size, of the pool or `more`, that nothing else has."""
     for name in pool:
         if name not in taken:
             break
     else:
-        number = 1
-        while f"n{number}" in taken:
-            number += 1
-        name = f"n{number}"
+        name = next(name for name in more if name not in taken)
     taken.add(name)
     cell.value = name

@@ -25,11 +25,22 @@ def structure(variable: Expr) -> str:
     return next((kind for kind in _KINDS if kind in declared), "")
 
 
-def convention_notes(variables: tuple[Expr, ...], convention: str, jacobian: bool) -> list[str]:
-    """Which derivative the answer is, for each structured variable; and the other one, where they differ."""
+def convention_notes(
+    variables: tuple[Expr, ...], convention: str, jacobian: bool, hessian: bool
+) -> list[str]:
+    """Which derivative the answer is, for each structured variable; and the other one, where they differ.
+
+    `hessian` says that it is a Hessian by vech(X).
+    """
     notes = []
     for v in variables:
         kind, x = structure(v), v.data[0]
+        if hessian:
+            notes.append(
+                f"by vech({x}), the independent entries of the symmetric {x}, D(n)ᵀ H D(n) (cookbook convention);"
+                " H is the Hessian among symmetric matrices, or that by free entries"
+            )
+            continue
         word = "Jacobian" if jacobian else "gradient"
         free = f"{'J' if jacobian else 'G'} being that by free entries"
         if kind in ("symmetric", "skew"):
@@ -71,6 +82,12 @@ def convention_notes(variables: tuple[Expr, ...], convention: str, jacobian: boo
 def by_vech(variable: Expr, subject: Expr, convention: str) -> bool:
     """Whether a derivative is one by vech(X): of an array, by the independent entries of a symmetric matrix."""
     return convention == "cookbook" and not subject.is_scalar and structure(variable) == "symmetric"
+
+
+def gradient_by_vech(gradient: Expr) -> Expr:
+    """D'vec(G), the derivatives by vech(X), of the gradient G among symmetric matrices."""
+    duplication = ex.duplication(gradient.shape.rows)
+    return ex.mul(ex.transpose(duplication), ex.vec(gradient))
 
 
 def restricted(total: Expr, recorder: Recorder, convention: str) -> Expr:

@@ -47,8 +47,9 @@ def trace_form(dy: Expr, recorder: Recorder) -> list[Expr]:
             after = _one_step(term, recorder)
             if after is term:
                 after = recorder.run("transposes", term, term)
+            if after is term and not _is_final(term, recorder):
+                after = _scalar_out(term, recorder)
             if after is term:
-                _require_final(term, recorder)
                 done.append(term)
                 break
             if after.kind == ex.ADD:
@@ -60,14 +61,20 @@ def trace_form(dy: Expr, recorder: Recorder) -> list[Expr]:
     return done
 
 
-def _require_final(term: Expr, recorder: Recorder) -> None:
-    """A term that no identity applies to must have the final form; else matgrad has no closed form."""
+def _is_final(term: Expr, recorder: Recorder) -> bool:
+    """Whether a term is a factor times dX, vec(dX) or a trace of that."""
     form = term
     if term.kind == ex.MUL and not (term.chain and recorder.depends(term.chain[-1])):
         form = next((s for s in term.scalars if recorder.depends(s)), term)
     factor, leaf, _ = split_term(form, recorder.depends)
-    if variable_of(leaf) is None or recorder.depends(factor):
-        raise _stuck(leaf)
+    return variable_of(leaf) is not None and not recorder.depends(factor)
+
+
+def _scalar_out(term: Expr, recorder: Recorder) -> Expr:
+    """C dt, for a term that is linear in a number dt. Raises Unsupported: other terms have no closed form."""
+    if not _moves_scalar(term, recorder):
+        raise _stuck(split_term(term, recorder.depends)[1])
+    return recorder.run("scalar-differential", term, term)
 
 
 def variable_of(leaf: Expr) -> Expr | None:
@@ -435,7 +442,7 @@ def _inside_link(term: Expr, link: Expr, recorder: Recorder) -> Expr:
 def _fallback(term: Expr, link: Expr, recorder: Recorder) -> Expr:
     """The identity that holds for every linear operation: vec of it is a matrix times vec of what it is applied to."""
     if _moves_scalar(term, recorder):
-        raise _stuck(link)
+        return _scalar_out(term, recorder)
     if link.kind == ex.CALL and link.shape.kind == ex.VECTOR:
         rule = _vec_rule(link, recorder)
         if rule is not None:
@@ -707,10 +714,13 @@ def subject(y: Expr, wrt: tuple[Expr, ...]) -> Expr:
     return ex.transpose(y) if y.shape.kind == ex.ROW else y
 
 
-def derivative_shape(y: Expr, wrt: Expr) -> ex.Shape:
-    """The shape of the derivative of a `subject` in the mixed layout."""
+def derivative_shape(y: Expr, wrt: Expr, by_vech: bool = False) -> ex.Shape:
+    """The shape of the derivative of a `subject` in the mixed layout; `by_vech` says that it is one by vech(X)."""
     if y.is_scalar:
         return wrt.shape
     if wrt.is_scalar:
         return y.shape
-    return ex.matrix_shape(y.shape.rows, dim_mul(wrt.shape.rows, wrt.shape.cols))
+    entries = dim_mul(wrt.shape.rows, wrt.shape.cols)
+    if by_vech:
+        entries = ex.duplication(wrt.shape.rows).shape.cols
+    return ex.matrix_shape(y.shape.rows, entries)

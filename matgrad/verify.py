@@ -19,7 +19,7 @@ from matgrad.emit.numpy import compiled
 from matgrad.errors import LimitProblem
 from matgrad.expr import Expr
 from matgrad.steps import Check
-from matgrad.structure import structure
+from matgrad.structure import by_vech, structure
 from matgrad.trace_form import derivative_shape
 
 if TYPE_CHECKING:
@@ -282,10 +282,7 @@ def check_derivative(
     `nonzero`) does not hold, or a matrix to invert is nearly singular, are not used.
     """
     kind = structure(wrt)
-    shape = derivative_shape(y, wrt)
-    if kind == "symmetric" and structured == "cookbook" and not y.is_scalar:
-        shape = ex.matrix_shape(y.shape.rows, ex.duplication(wrt.shape.rows).shape.cols)
-    if derivative.shape != shape:
+    if derivative.shape != derivative_shape(y, wrt, by_vech(wrt, y, structured)):
         return Check(False, 0, float("inf"), seed)
 
     return _check(
@@ -769,6 +766,25 @@ def check_lines(
                 )
                 marks[i] = marks[i] and same
     return marks if used else []
+
+
+def check_equal(
+    a: Expr, b: Expr, seed: int = 0, assuming: Sequence[tuple[str, Expr]] = ()
+) -> Check:
+    """Whether two expressions of one shape have the same values at random points."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    worst, used = 0.0, 0
+    with np.errstate(all="ignore"):
+        for attempt in range(ATTEMPTS):
+            if used == POINTS:
+                break
+            values = line_values([a, b], (), assuming, attempt, rng)
+            if values is not None:
+                used += 1
+                worst = max(worst, _gap(*values) / _scale(*values))
+    return Check(worst <= TOLERANCE, used, worst, seed)
 
 
 def line_values(

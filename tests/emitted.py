@@ -190,7 +190,7 @@ def wrong(d: Derivation, text: str, seed: int = 0, to: Any = None, back: Any = N
         for k, v in case.arguments.items():
             if not k.startswith("#"):
                 arguments[k] = (lambda f: lambda x: to(f(back(x))))(v) if callable(v) else to(v)
-        wanted = _keywords(space["value"])
+        wanted = keywords(space["value"])
         arguments |= {
             k[1:]: v for k, v in case.arguments.items() if k.startswith("#") and k[1:] in wanted
         }
@@ -213,7 +213,8 @@ def wrong(d: Derivation, text: str, seed: int = 0, to: Any = None, back: Any = N
     return [p for p in problems if p]
 
 
-def _keywords(function: Any) -> set[str]:
+def keywords(function: Any) -> set[str]:
+    """The names of a function's arguments."""
     return set(
         function.__code__.co_varnames[
             : function.__code__.co_argcount + function.__code__.co_kwonlyargcount

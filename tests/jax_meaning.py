@@ -114,13 +114,9 @@ def _adjugate(X: Value) -> Value:
     return signs * jnp.linalg.det(minors).reshape(n, n)
 
 
-def _gram_root(X: Value) -> Value:
-    return _sqrtm(X.T @ X if X.shape[0] >= X.shape[1] else X @ X.T)
-
-
 def _polar(X: Value) -> Value:
-    inverse = jnp.linalg.inv(_gram_root(X))
-    return X @ inverse if X.shape[0] >= X.shape[1] else inverse @ X
+    left, s, right = jnp.linalg.svd(X, full_matrices=False)
+    return (left * (s > 1e-11 * s[0])) @ right
 
 
 def _eigenvector(X: Value, which: int) -> Value:

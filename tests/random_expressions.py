@@ -33,7 +33,7 @@ from matgrad.shapes import (
     signature,
     unknown_function,
 )
-from matgrad.simplify import simplify
+from matgrad.simplification import simplify
 
 T = TypeVar("T")
 

@@ -170,10 +170,12 @@ def test_what_the_package_offers() -> None:
     assert set(matgrad.__all__) == {
         "Derivation",
         "MatgradError",
+        "Simplification",
         "Verdict",
         "__version__",
         "check",
         "diff",
+        "simplify",
     }
     for name in matgrad.__all__:
         assert getattr(matgrad, name) is not None

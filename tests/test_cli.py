@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from test_errors import ENVIRONMENT, UNSET, Result, run
 
 import matgrad
 from matgrad import expr as ex
 from matgrad.rulebook import entries
-from matgrad.simplify import simplify
+from matgrad.simplification import shortest
 
 CHECK = re.compile(
     r"✓ agrees with finite differences at 5 random points, worst relative error (0|[1-9]e-\d+)"
@@ -627,7 +628,7 @@ def test_a_wrong_answer_is_never_printed(
     options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "matgrad.derive.simplify", lambda e, recorder: ex.mul(ex.num(2), simplify(e, recorder))
+        "matgrad.derive.shortest", lambda e, recorder: ex.mul(ex.num(2), shortest(e, recorder))
     )
     result = run("diff", "x'A x", "--wrt", "x", *options)
     assert result.code == 70
@@ -643,7 +644,7 @@ def test_an_internal_error_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(*_: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr("matgrad.derive.simplify", broken)
+    monkeypatch.setattr("matgrad.derive.shortest", broken)
     result = run("diff", "x'A x", "--wrt", "x")
     assert result == Result(
         70,
@@ -728,7 +729,10 @@ def examples(help: list[str]) -> list[str]:
     return [line.strip() for line in help if line.startswith("  matgrad ")]
 
 
-@pytest.mark.parametrize("command", [[], ["diff"], ["rules"]], ids=["matgrad", "diff", "rules"])
+WITH_EXAMPLES: list[list[str]] = [[], ["diff"], ["hessian"], ["eval"], ["rules"]]
+
+
+@pytest.mark.parametrize("command", WITH_EXAMPLES, ids=lambda c: c[0] if c else "matgrad")
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help(command: list[str], option: str) -> None:
     page = lines(*command, option)
@@ -740,12 +744,17 @@ def test_help(command: list[str], option: str) -> None:
 @pytest.mark.parametrize(
     "example",
     dict.fromkeys(
-        example
-        for command in ([], ["diff"], ["rules"])
-        for example in examples(lines(*command, "-h"))
+        example for command in WITH_EXAMPLES for example in examples(lines(*command, "-h"))
     ),
 )
-def test_examples_of_the_help_pages_work(example: str) -> None:
+def test_examples_of_the_help_pages_work(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    numbers = {"A": np.diag([1.0, 2.0, 3.0]), "x": np.ones(3), "b": np.zeros(3)}
+    np.savez("data.npz", **{name: v for name, v in numbers.items() if name in example})
+    for name in ("A", "x"):
+        np.savetxt(f"{name.lower()}.csv", numbers[name], delimiter=",")
     sent = ""
     for stage in example.split(" | "):
         name, *arguments = shlex.split(stage)
@@ -753,6 +762,8 @@ def test_examples_of_the_help_pages_work(example: str) -> None:
         result = run(*arguments, stdin=sent)
         assert (result.code, result.err) == (0, "")
         sent = result.out
+        if "-o" in arguments:
+            sent = Path(arguments[arguments.index("-o") + 1]).name
     assert sent
 
 

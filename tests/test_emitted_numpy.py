@@ -88,6 +88,28 @@ def test_every_fifth_worked_example_in_jax(statement: Statement) -> None:
     assert not wrong(d, d.to("jax"), to=to, back=back)
 
 
+@pytest.mark.parametrize("number", range(100, 140))
+def test_random_expressions_in_torch(number: int) -> None:
+    to, back = torch_tensors()
+    for order in (1, 2):
+        d = random_derivation(number, order)
+        if d is not None:
+            assert wrong(d, d.to("torch"), to=to, back=back) in ([], ["no point"])
+
+
+@pytest.mark.parametrize("number", range(200, 220))
+def test_random_expressions_in_jax(number: int) -> None:
+    to, back = jax_arrays()
+    for order in (1, 2):
+        d = random_derivation(number, order)
+        if d is not None:
+            assert wrong(d, d.to("jax"), to=to, back=back) in ([], ["no point"])
+
+
+def test_gelu_in_torch_needs_torch_only() -> None:
+    assert "import torch" in diff("sum(gelu(x))", "x", check=False).to("torch").splitlines()
+
+
 TEXTS = [
     ("norm2(A*x - b)^2", "x", 1),
     ("ln det(X'A X)", "X", 1),

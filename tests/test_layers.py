@@ -40,12 +40,15 @@ ORDER = [
     "structure",
     "differential",
     "trace_form",
-    "simplify",
+    "simplification",
     "chain_rule",
     "render",
     "emit",
     "verify",
     "derive",
+    "data",
+    "evaluate",
+    "simplified",
     "edits",
     "claims",
     "diagnose",
@@ -58,17 +61,31 @@ ORDER = [
 ]
 # The package itself holds the version, which anyone may read; it loads the engine when that is asked for.
 ROOT = "__init__"
-EXCEPTIONS = {(ROOT, "derive"), (ROOT, "errors"), (ROOT, "verdict")}
+EXCEPTIONS = {
+    (ROOT, "derive"),
+    (ROOT, "errors"),
+    (ROOT, "evaluate"),
+    (ROOT, "simplified"),
+    (ROOT, "verdict"),
+}
 # Names for type checkers only, never imported when the program runs.
 FOR_TYPES_ONLY = {
     (ROOT, "derive"),
     (ROOT, "errors"),
+    (ROOT, "evaluate"),
+    (ROOT, "simplified"),
     (ROOT, "verdict"),
+    ("render.numbers", "evaluate"),
     ("render.report", "derive"),
+    ("render.report", "simplified"),
+    ("render.simplified", "simplified"),
+    ("cli", "simplified"),
     ("render.verdicts", "files"),
     ("render.verdicts", "verdict"),
     ("cli", "derive"),
     ("emit.module", "derive"),
+    ("emit.module", "shapes"),
+    ("emit.matlab", "derive"),
     ("emit.python", "derive"),
     ("cli", "files"),
     ("pytest_plugin", "statements"),
@@ -158,6 +175,8 @@ OUTSIDE = {
         "emit.support",
         "emit.support_jax",
         "emit.support_torch",
+        "data",
+        "evaluate",
         "claims",
         "diagnose",
         "usercode",

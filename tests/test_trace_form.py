@@ -126,3 +126,26 @@ def test_the_derivative_is_right(y: str, wrt: str, let: str) -> None:
     assert d.check.ok
     assert d.check.points == 5
     assert d.replay() is d.mixed
+
+
+@pytest.mark.parametrize(
+    "text, wrt, order",
+    [
+        ("erf((β - v[1])*(β*ones(3)' + ones(3)'))", "β", 1),
+        ("lgamma(([a; b; β]').^2 + 1)", "β", 2),
+        ("kron(softmax(ones(p)), acos(tanh([a, β, b])))[:,1]", "β", 2),
+        ("kron([a*β, β]', softmax([β; a]))'", "β", 1),
+    ],
+)
+def test_a_number_comes_out_of_whatever_is_linear(text: str, wrt: str, order: int) -> None:
+    derivation = matgrad.diff(text, wrt=wrt, let=["β: scalar", "v: vector(m)"], order=order)
+    assert derivation.check is not None and derivation.check.points == 5
+    assert derivation.replay() is derivation.mixed
+
+
+@pytest.mark.parametrize(
+    "text", ["sqrt(abs(x))", "sqrt(relu(x))", "sqrt(norm1(x))", "sqrt(norminf(x))"]
+)
+def test_a_root_has_one_note(text: str) -> None:
+    (note,) = matgrad.diff(text, wrt="x").notes
+    assert note.startswith("sqrt is not differentiable")

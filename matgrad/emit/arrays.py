@@ -362,8 +362,10 @@ def compressed_terms(
     return found
 
 
-def term_formula(term: Term, names: dict[Value, str]) -> str:
-    """How to read a term: `(i == k)*C[j, l]`."""
+def term_formula(
+    term: Term, names: dict[Value, str], brackets: str = "[]", first: str = "0"
+) -> str:
+    """How to read a term: `(i == k)*C[j, l]`; `first` is the place of the first entry."""
     letters: dict[int, str] = {}
     alphabet = iter("ijklpqrstu")
     outer = []
@@ -378,8 +380,8 @@ def term_formula(term: Term, names: dict[Value, str]) -> str:
     parts = [*same]
     for value, axes in term.factors:
         at = ", ".join(
-            letters[a] if d != 1 or term.dims[a] == 1 else "0"
+            letters[a] if d != 1 or term.dims[a] == 1 else first
             for d, a in zip(value.shape, axes, strict=True)
         )
-        parts.append(f"{names[value]}[{at}]" if at else names[value])
+        parts.append(f"{names[value]}{brackets[0]}{at}{brackets[1]}" if at else names[value])
     return "*".join(parts)

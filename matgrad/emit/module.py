@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import keyword
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from matgrad import __version__
 from matgrad import expr as ex
-from matgrad.dims import Poly, dim_atoms
-from matgrad.emit.arrays import compressed_terms, derivative_array, term_formula
+from matgrad.dims import Poly, dim_atoms, dim_text
+from matgrad.emit.arrays import Term, compressed_terms, derivative_array
 from matgrad.emit.lower import Lowering, shape_of
 from matgrad.emit.program import Program, Size, Value
 from matgrad.emit.stable import stable
@@ -21,9 +24,11 @@ from matgrad.expr import Expr
 from matgrad.maps import WORDS
 from matgrad.parse import GREEK
 from matgrad.rewrite import without_definitions
+from matgrad.structure import by_vech
 
 if TYPE_CHECKING:
     from matgrad.derive import Derivation
+    from matgrad.shapes import Typed
 
 _ASCII = {letter: name for name, letter in GREEK.items()}
 
@@ -78,9 +83,12 @@ def plan_of(d: Derivation, product: Derivation | None = None) -> Plan:
     value = Output(base, shape, (), False)
     last = chain[-1]
     steps = chain[:-1]
-    for step in steps:
-        shape = (*shape, *shape_of(step.wrt))
-    derivatives = tuple(_output(last, p.mixed, shape, shape_of(p.wrt)) for p in last.parts)
+    for step, then in itertools.pairwise(chain):
+        shape = (
+            *shape,
+            *((then.mixed.shape.rows,) if then.by_vech_twice else _axes_by(step, step.wrt)),
+        )
+    derivatives = tuple(_output(last, p.mixed, shape, _axes_by(last, p.wrt)) for p in last.parts)
     functions: list[Function] = []
     names = ", ".join(p.wrt.data[0] for p in last.parts)
     functions.append(Function("value", "The value.", (value,)))
@@ -122,8 +130,39 @@ def plan_of(d: Derivation, product: Derivation | None = None) -> Plan:
                 functions.append(
                     Function("compressed", "The factors of the derivative.", (found,), factors=True)
                 )
+    answer = (
+        "; ".join(render(p.derivative, "matgrad") for p in last.parts)
+        if ex.cost(last.derivative) < 400
+        else ""
+    )
+    variables = tuple(v for v in last.typed.variables.values() if v.data[0] != direction)
+    return _plan(
+        render(base, "matgrad"),
+        answer,
+        tuple(p.wrt for p in last.parts),
+        variables,
+        tuple(functions),
+        tuple(f"{render(e, 'matgrad')} is {name}" for name, e in d.assumptions),
+    )
+
+
+def plan_of_value(typed: Typed) -> Plan:
+    """What a module contains that computes a value only."""
+    value = Output(typed.expr, shape_of(typed.expr), (), False)
+    function = Function("value", "The value.", (value,))
+    return _plan(typed.text, "", (), tuple(typed.variables.values()), (function,), ())
+
+
+def _plan(
+    text: str,
+    answer: str,
+    wrt: tuple[Expr, ...],
+    variables: tuple[Expr, ...],
+    functions: tuple[Function, ...],
+    assumptions: tuple[str, ...],
+) -> Plan:
+    """A plan, with the unknown functions, sizes and entries that its functions need."""
     roots = [o.expr for f in functions for o in f.outputs]
-    variables = [v for v in last.typed.variables.values() if v.data[0] != direction]
     plain = [without_definitions(r) for r in stable(*roots)]
     nodes = ex.postorder(*plain, *variables)
     callables = dict.fromkeys(
@@ -144,18 +183,22 @@ def plan_of(d: Derivation, product: Derivation | None = None) -> Plan:
     names_of = {v.data[0] for v in variables}
     free = sorted(ex.free_indices(*plain))
     return Plan(
-        render(base, "matgrad"),
-        "; ".join(render(p.derivative, "matgrad") for p in last.parts)
-        if ex.cost(last.derivative) < 400
-        else "",
-        tuple(p.wrt for p in last.parts),
-        tuple(variables),
+        text,
+        answer,
+        wrt,
+        variables,
         tuple(callables),
-        tuple(functions),
+        functions,
         tuple(s for s in sizes if s not in bound and s not in names_of),
         tuple(i for i in free if i not in sizes),
-        tuple(f"{render(e, 'matgrad')} is {name}" for name, e in d.assumptions),
+        assumptions,
     )
+
+
+def _axes_by(d: Derivation, wrt: Expr) -> Size:
+    """The axes that a derivative by a variable adds: those of the variable, or one for its independent entries."""
+    by_entries = by_vech(wrt, d.subject, d.options.structured) and d.direction is None
+    return (d.shape_by(wrt).cols,) if by_entries else shape_of(wrt)
 
 
 def _output(d: Derivation, mixed: Expr, rows: Size, cols: Size) -> Output:
@@ -167,15 +210,13 @@ def _output(d: Derivation, mixed: Expr, rows: Size, cols: Size) -> Output:
         if jacobian and below is not None:
             return Output(mixed, rows[: -len(shape_of(below.wrt))], shape_of(below.wrt), True)
         return Output(mixed, rows, cols, False)
-    if jacobian and len(cols) == 2 and mixed.shape.cols not in (ex.vec(d.wrt).shape.rows,):
-        cols = (mixed.shape.cols,)  # by the independent entries
     if not jacobian and mixed.shape.kind == ex.MATRIX and d.inner is not None and len(rows) > 2:
         return Output(mixed, rows, cols, True)
     return Output(mixed, rows, cols, jacobian)
 
 
-def lowered(function: Function) -> tuple[Program, list[Value], list[str]]:
-    """The program of a function, its results, and how to read them where they are factors."""
+def lowered(function: Function) -> tuple[Program, list[Value], list[Term]]:
+    """The program of a function, its results, and the terms that they are the factors of, if they are."""
     program = Program()
     lowering = Lowering(program)
     roots = stable(*(o.expr for o in function.outputs))
@@ -186,11 +227,7 @@ def lowered(function: Function) -> tuple[Program, list[Value], list[str]]:
         assert terms is not None
         for t in terms:
             results += [f.value for f in t.factors if f.value not in results]
-        if len(results) == 1:
-            names = {results[0]: "C"}
-        else:
-            names = {v: f"C[{i}]" for i, v in enumerate(results)}
-        return program, results, [term_formula(t, names) for t in terms]
+        return program, results, terms
     for o, root in zip(function.outputs, roots, strict=True):
         if o.jacobian and not (root.kind == ex.CONST and root.op == "zeros"):
             results.append(
@@ -223,8 +260,8 @@ def callable_name(name: str, way: object) -> str:
     return "".join(WORDS[m] for m in marks) + name
 
 
-_FUNCTIONS = ("value", "derivative", "value_and_derivative", "hvp", "compressed")
-PYTHON = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *_FUNCTIONS}
+FUNCTIONS = ("value", "derivative", "value_and_derivative", "hvp", "compressed")
+PYTHON = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *FUNCTIONS}
 PYTHON |= {"np", "jnp", "jax", "torch", "special", "scipy", "math", "warnings"}
 
 
@@ -288,6 +325,84 @@ def found_sizes(plan: Plan) -> dict[str, tuple[str, int, int]]:
                             str(atoms[0]), (v.data[0], axis, int(dim.terms.get((), 0)))
                         )
     return found
+
+
+class Asked(NamedTuple):
+    """The arguments of a module's functions: where sizes are seen, and which sizes and entries are arguments themselves."""
+
+    found: dict[str, tuple[str, int, int]]
+    sizes: list[str]
+    names: list[str]
+
+
+def arguments_of(plan: Plan, names: Names) -> Asked:
+    """The arguments: variables, sizes that no variable shows, unknown functions."""
+    found = {name: place for name, place in found_sizes(plan).items() if name in plan.sizes}
+    sizes = [s for s in (*plan.sizes, *plan.indices) if s not in found]
+    shown = [names.inputs[v.data[0]] for v in plan.variables]
+    shown += [names.sizes[s] for s in sizes]
+    shown += names.callables.values()
+    return Asked(found, sizes, shown)
+
+
+# --- documentation ------------------------------------------------------------------------------------------------------
+
+
+def documentation(plan: Plan, names: Names, asked: Asked, language: str) -> list[str]:
+    """What a module says about itself: the formula, each argument, what was renamed and assumed."""
+    lines = [
+        f"y = {plan.text} and its derivative by {', '.join(v.data[0] for v in plan.wrt)}.",
+        "",
+    ]
+    if plan.answer:
+        lines += [*_wrapped(f"derivative: {plan.answer}"), ""]
+    for v in plan.variables:
+        lines.append(f"{names.inputs[v.data[0]]}: {_described(v, language)}")
+    for s in asked.sizes:
+        what = "an entry, counted from 1" if s in plan.indices else "a size"
+        lines.append(f"{names.sizes[s]}: {what}")
+    for (name, way), shown in names.callables.items():
+        lines += _wrapped(f"{shown}: {_callable_words(name, way)}")
+    for f in plan.functions:
+        if f.direction:
+            lines.append(
+                f"{names.inputs[f.direction]} (of hvp): a direction, of the shape of {plan.wrt[0].data[0]}"
+            )
+    if names.renamed:
+        lines += _wrapped(
+            f"Renamed, because {language} keeps the name: {', '.join(names.renamed)}."
+        )
+    for assumption in plan.assumptions:
+        lines += _wrapped(f"Assuming that {assumption}.")
+    return [*lines, "", f"Written by matgrad {__version__}."]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 96, subsequent_indent="    ", break_long_words=False) or [text]
+
+
+def _described(v: Expr, language: str) -> str:
+    """`spd matrix, shape (n, n)`."""
+    words = " ".join(sorted(v.data[1])) + " " if v.data[1] else ""
+    if v.is_scalar:
+        return f"{words}number"
+    dims = [v.shape.rows, v.shape.cols] if language == "MATLAB" else shape_of(v)
+    inner = ", ".join(dim_text(d) for d in dims)
+    return f"{words}{v.shape.kind}, shape ({inner}{',' if len(dims) == 1 else ''})"
+
+
+def _callable_words(name: str, way: object) -> str:
+    if isinstance(way, int):
+        order = (
+            "" if not way else f"derivative number {way} of " if way > 1 else "the derivative of "
+        )
+        return f"a function of an array, entry by entry: {order}{name}"
+    if not way:
+        return f"a function: {name}"
+    return (
+        f"a function: the derivative {way}{name}; a Jacobian is a matrix with a row for each entry of the value"
+        " and a column for each entry of the argument, both in the order of stacked columns"
+    )
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------------

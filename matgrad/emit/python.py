@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from matgrad import __version__
-from matgrad import expr as ex
 from matgrad.dims import Dim, dim_text
+from matgrad.emit.arrays import term_formula
 from matgrad.emit.lower import shape_of
 from matgrad.emit.module import (
     PYTHON,
     Function,
     Names,
     Plan,
-    found_sizes,
+    arguments_of,
+    documentation,
     helpers,
     lowered,
     names_for,
@@ -23,7 +24,6 @@ from matgrad.emit.module import (
 )
 from matgrad.emit.targets import TARGETS, PythonTarget
 from matgrad.emit.writer import Code, Writer
-from matgrad.expr import Expr
 
 if TYPE_CHECKING:
     from matgrad.derive import Derivation
@@ -36,26 +36,41 @@ def source(d: Derivation, target: str, product: Derivation | None = None) -> str
     return _Module(plan_of(d, product), TARGETS[target]).text()
 
 
+def runnable(plan: Plan) -> tuple[dict[str, Callable[..., Any]], Names]:
+    """The functions of a plan, and what their arguments are called. The code that is run here has no word of a user's in
+    it: variables are `x0`, `x1`, and sizes `n0`, `n1`."""
+    directions = [f.direction for f in plan.functions if f.direction]
+    inputs = {
+        name: f"x{i}" for i, name in enumerate([*(v.data[0] for v in plan.variables), *directions])
+    }
+    callables = {key: f"f{i}" for i, key in enumerate(plan.callables)}
+    sizes = {name: f"n{i}" for i, name in enumerate((*plan.sizes, *plan.indices))}
+    sizes |= {v.data[0]: inputs[v.data[0]] for v in plan.variables if v.is_scalar}
+    names = Names(inputs, callables, sizes, [])
+    text = _Module(plan, TARGETS["numpy"], names).body()
+    namespace: dict[str, Any] = {}
+    exec(compile(text, "<matgrad>", "exec"), namespace)
+    return {f.name: namespace[f.name] for f in plan.functions}, names
+
+
 class _Module:
     """The text of one module."""
 
-    def __init__(self, plan: Plan, target: PythonTarget) -> None:
+    def __init__(self, plan: Plan, target: PythonTarget, names: Names | None = None) -> None:
         self.plan = plan
         self.target = target
-        self.names: Names = names_for(plan, PYTHON)
+        self.names: Names = names or names_for(plan, PYTHON)
         self.helpers: set[str] = set()
         arrays = [v for v in plan.variables if shape_of(v)] or list(plan.variables)
         target.like_name = self.names.inputs[arrays[0].data[0]] if arrays else target.no_like
-        self.found = {
-            name: place for name, place in found_sizes(plan).items() if name in plan.sizes
-        }
-        self.asked = [s for s in (*plan.sizes, *plan.indices) if s not in self.found]
-        self.arguments = [self.names.inputs[v.data[0]] for v in plan.variables]
-        self.arguments += [self.names.sizes[s] for s in self.asked]
-        self.arguments += self.names.callables.values()
+        self.arguments = arguments_of(plan, self.names)
 
     def text(self) -> str:
         """The whole module."""
+        return f"{self._docstring()}\n\n{self.body()}"
+
+    def body(self) -> str:
+        """The module without what it says about itself."""
         functions = [self._function(f) for f in self.plan.functions]
         checks = self._checks()
         body = "\n\n\n".join([*functions, *checks])
@@ -63,7 +78,7 @@ class _Module:
         if copied.source:
             body += "\n\n\n" + copied.source
         imports = list(self.target.imports)
-        if "special." in body:
+        if re.search(r"(?<![\w.])special\.", body):
             imports.append(self.target.special)
         if re.search(r"\bjax\.(scipy|nn|lax)\.", body):
             imports.append("import jax")
@@ -74,44 +89,19 @@ class _Module:
         if re.search(r"\bmath\.", body):
             imports.append("import math")
         imports += copied.imports
-        return f"{self._docstring()}\n\n{_sorted_imports(imports)}\n\n{_CONSTANTS.get(self.target.name, '')}\n{body}\n"
+        return f"{_sorted_imports(imports)}\n\n{_CONSTANTS.get(self.target.name, '')}\n{body}\n"
 
     # --- documentation ----------------------------------------------------------------------------------------------
 
     def _docstring(self) -> str:
-        plan, names = self.plan, self.names
-        lines = [
-            f"y = {plan.text} and its derivative by {', '.join(v.data[0] for v in plan.wrt)}.",
-            "",
-        ]
-        if plan.answer:
-            lines += [*_wrapped(f"derivative: {plan.answer}"), ""]
-        for v in plan.variables:
-            lines.append(f"{names.inputs[v.data[0]]}: {_described(v)}")
-        for s in self.asked:
-            what = "an entry, counted from 1" if s in plan.indices else "a size"
-            lines.append(f"{names.sizes[s]}: {what}")
-        for (name, way), shown in names.callables.items():
-            lines += _wrapped(f"{shown}: {_callable_words(name, way)}")
-        for f in plan.functions:
-            if f.direction:
-                lines.append(
-                    f"{names.inputs[f.direction]} (of hvp): a direction, of the shape of {plan.wrt[0].data[0]}"
-                )
-        if names.renamed:
-            lines += _wrapped(
-                f"Renamed, because Python keeps the name: {', '.join(names.renamed)}."
-            )
-        for assumption in plan.assumptions:
-            lines += _wrapped(f"Assuming that {assumption}.")
-        lines += ["", f"Written by matgrad {__version__}."]
+        lines = documentation(self.plan, self.names, self.arguments, "Python")
         text = "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")
         return f'"""{text}\n"""'
 
     # --- functions --------------------------------------------------------------------------------------------------
 
     def _function(self, f: Function) -> str:
-        _, results, formulas = lowered(f)
+        _, results, terms = lowered(f)
         names = self.names
         own = {names.inputs[f.direction]} if f.direction else set()
         writer = Writer(self.target, names.inputs, names.sizes, names.callables, names.taken | own)
@@ -120,7 +110,7 @@ class _Module:
         codes = [self.target.result(v, c, writer) for v, c in zip(results, codes, strict=True)]
         body = [*writer.lines, f"return {', '.join(_joined(codes))}"]
         used = set(re.findall(r"[^\W\d]\w*", "\n".join(body)))
-        given = ", ".join(["*", *self.arguments]) if self.arguments else ""
+        given = ", ".join(["*", *self.arguments.names]) if self.arguments.names else ""
         if f.direction:
             given = f"{names.inputs[f.direction]}, {given}" if given else names.inputs[f.direction]
         about = [f.about]
@@ -131,6 +121,8 @@ class _Module:
                 else "The part of the derivative that is not zero, without repetition."
             )
             about += ["", "With C for what is returned, the derivative has the entries", ""]
+            shown = [f"C[{i}]" for i in range(len(results))] if len(results) > 1 else ["C"]
+            formulas = [term_formula(t, dict(zip(results, shown, strict=True))) for t in terms]
             about += ["    " + "\n    + ".join(formulas)]
         doc = "\n".join(about)
         head = f"def {f.name}({given}):\n"
@@ -142,8 +134,8 @@ class _Module:
         """The call that checks the arguments, with what it returns."""
         arrays = self._arrays()
         lines = []
-        if arrays or self.found:
-            returned = arrays + [self.names.sizes[s] for s in self.found]
+        if arrays or self.arguments.found:
+            returned = arrays + [self.names.sizes[s] for s in self.arguments.found]
             kept = [r if r in used else "_" for r in returned]
             left = ", ".join(kept) + ("," if len(kept) == 1 else "")
             call = f"_arguments({', '.join(arrays)})"
@@ -152,7 +144,6 @@ class _Module:
             v = self.names.inputs[f.direction]
             wrt = self.names.inputs[self.plan.wrt[0].data[0]]
             shape = shape_of(self.plan.wrt[0])
-            expected = self._shape(shape)
             like = f", {wrt}" if self.target.like else ""
             lines.append(f'{v} = _array("{v}", {v}, {len(shape)}{like})')
             if shape:
@@ -160,11 +151,10 @@ class _Module:
                 if wrt not in used and lines:
                     lines[0] = self._with_kept(wrt, arrays, used)
                 lines.append(f'_expect("{v}", {v}.shape, {wrt}.shape, "{self._words(shape)}")')
-            del expected
         return lines
 
     def _with_kept(self, name: str, arrays: list[str], used: set[str]) -> str:
-        returned = arrays + [self.names.sizes[s] for s in self.found]
+        returned = arrays + [self.names.sizes[s] for s in self.arguments.found]
         kept = [r if r in used or r == name else "_" for r in returned]
         return f"{', '.join(kept)}{',' if len(kept) == 1 else ''} = _arguments({', '.join(arrays)})"
 
@@ -193,7 +183,7 @@ class _Module:
         if not arrays:
             return []
         seen: dict[str, list[tuple[int, int, str]]] = {}
-        for s, (name, axis, offset) in self.found.items():
+        for s, (name, axis, offset) in self.arguments.found.items():
             seen.setdefault(name, []).append((axis, offset, names.sizes[s]))
         unpack: list[str] = []
         tests: list[
@@ -213,14 +203,14 @@ class _Module:
             determined = all(axis in mine for axis in range(len(shape)))
             if not determined:
                 tests.append((arg, f"{arg}.shape", self._shape(shape), self._words(shape)))
-        asked = {names.sizes[s] for s in self.asked} | {
+        asked = {names.sizes[s] for s in self.arguments.sizes} | {
             names.inputs[v.data[0]]
             for v in plan.variables
             if v.is_scalar and v.data[0] in names.sizes
         }
         # What depends on sizes given as arguments is not checked here: they are not known to this function.
         tests = [t for t in tests if not asked & set(re.findall(r"\w+", t[2]))]
-        sizes = [names.sizes[s] for s in self.found]
+        sizes = [names.sizes[s] for s in self.arguments.found]
         returned = ", ".join(arrays + sizes) + ("," if len(arrays + sizes) == 1 else "")
         lines = [f"def _arguments({', '.join(arrays)}):"]
         told = f", and the size{'s' if len(sizes) > 1 else ''} {', '.join(sizes)}" if sizes else ""
@@ -264,34 +254,6 @@ _CONSTANTS = {"numpy": "_FLOAT64 = np.dtype(np.float64)\n\n"}
 
 def _joined(codes: list[Code]) -> list[str]:
     return [c.text for c in codes]
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 96, subsequent_indent="    ", break_long_words=False) or [text]
-
-
-def _described(v: Expr) -> str:
-    """`spd matrix, (n, n)`."""
-    words = " ".join(sorted(v.data[1])) + " " if v.data[1] else ""
-    shape = shape_of(v)
-    if v.shape.kind == ex.SCALAR:
-        return f"{words}number"
-    inner = ", ".join(dim_text(d) for d in shape)
-    return f"{words}{v.shape.kind}, shape ({inner}{',' if len(shape) == 1 else ''})"
-
-
-def _callable_words(name: str, way: object) -> str:
-    if isinstance(way, int):
-        order = (
-            "" if not way else f"derivative number {way} of " if way > 1 else "the derivative of "
-        )
-        return f"a function of an array, entry by entry: {order}{name}"
-    if not way:
-        return f"a function: {name}"
-    return (
-        f"a function: the derivative {way}{name}; a Jacobian is a matrix with a row for each entry of the value"
-        " and a column for each entry of the argument, both in the order of stacked columns"
-    )
 
 
 def _sorted_imports(imports: list[str]) -> str:

@@ -75,7 +75,8 @@ def adj(X: Array) -> Array:
 
 def signed(v: Array) -> Array:
     """v or -v: the one whose largest entry by absolute value is positive."""
-    return v * torch.where(v[torch.argmax(torch.abs(v))] >= 0, 1.0, -1.0)
+    largest = torch.gather(v, 0, torch.argmax(torch.abs(v), 0, keepdim=True))
+    return v * torch.where(largest >= 0, 1.0, -1.0)
 
 
 def eigvecmax(X: Array) -> Array:
@@ -96,7 +97,9 @@ def lsv(X: Array) -> Array:
 def rsv(X: Array) -> Array:
     """The leading right singular vector, with the sign that goes with `lsv`."""
     U, _, Vt = torch.linalg.svd(X, full_matrices=False)
-    return Vt[0] * torch.sign(U[torch.argmax(torch.abs(U[:, 0])), 0])
+    return Vt[0] * torch.sign(
+        torch.gather(U[:, 0], 0, torch.argmax(torch.abs(U[:, 0]), 0, keepdim=True))
+    )
 
 
 def polar(X: Array) -> Array:

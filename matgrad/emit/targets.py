@@ -6,9 +6,12 @@ the language's file of helpers.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from matgrad.dims import dim_text
 from matgrad.emit.module import Names, Plan
-from matgrad.emit.program import Value, needed
+from matgrad.emit.program import Size, Value, needed
 from matgrad.emit.writer import (
     ATOM,
     MINUS,
@@ -94,7 +97,115 @@ _NUMPY = _ARITHMETIC | {
 }
 
 
-class PythonTarget(WithFunctions):
+class TableTarget(WithFunctions):
+    """A language with a table of templates; operations that need more have a method of their name."""
+
+    table: Mapping[str, tuple[str, int]] = {}
+    helper = "_{}"  # what a helper of this name is called in a module
+    like_name = ""  # an argument whose type of numbers constants take
+
+    def shape_text(self, shape: Size, writer: Writer) -> str:
+        """The dimensions of an array, as functions that make one want them."""
+        return writer.shape(shape)
+
+    def filled(self, key: str, args: list[Code], **words: str) -> Code:
+        """A template of the table with code in it."""
+        text, level = self.table[key]
+        words = {k: w[1:-1] if k in ("m", "n") and w[:1] == "(" else w for k, w in words.items()}
+        return Code(text.format(*args, **{"like": self.like_name, **words}), level)
+
+    def code(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        """The code of an operation."""
+        special = getattr(self, f"_{value.op.replace(' ', '_')}", None)
+        if special is not None:
+            found: Code = special(value, args, writer)
+        elif value.op in self.table:
+            found = self.filled(value.op, args, shape=self.shape_text(value.shape, writer))
+        else:
+            raise InternalError(f"no {self.name} code for {value.op}")
+        names = re.findall(r"support\.(\w+)", found.text)
+        if names:
+            writer.helpers.update(names)
+            text = re.sub(r"support\.(\w+)", lambda m: self.helper.format(m.group(1)), found.text)
+            found = Code(text, found.level)
+        return found
+
+    def _number(self, value: Value, _args: list[Code], _writer: Writer) -> Code:
+        return number_code(value.data[0])
+
+    def _size(self, value: Value, _args: list[Code], writer: Writer) -> Code:
+        return Code(writer.size(value.data[0]))
+
+    def _input(self, value: Value, _args: list[Code], writer: Writer) -> Code:
+        return Code(writer.inputs[value.data[0]])
+
+    def _index(self, value: Value, _args: list[Code], writer: Writer) -> Code:
+        return Code(writer.indices[value.data[0]])
+
+    def _free_index(self, value: Value, _args: list[Code], writer: Writer) -> Code:
+        return Code(writer.sizes[value.data[0]])
+
+    def _matmul(self, value: Value, args: list[Code], _writer: Writer) -> Code:
+        sides = [
+            self.filled("transpose", [a]) if turned else a
+            for a, turned in zip(args, value.data, strict=True)
+        ]
+        return self.filled("matmul", sides)
+
+    def _matvec(self, value: Value, args: list[Code], _writer: Writer) -> Code:
+        return self.filled("matvec:turned" if value.data[0] else "matvec", args)
+
+    def _full(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        shape = self.shape_text(value.shape, writer)
+        inner = value.args[0]
+        if inner.op == "number" and inner.data[0] in (0, 1):
+            return self.filled("ones" if inner.data[0] else "zeros", args, shape=shape)
+        return self.filled("broadcast" if inner.shape else "full", args, shape=shape)
+
+    _zeros = _ones = lambda self, value, args, writer: self.filled(
+        value.op, args, shape=self.shape_text(value.shape, writer)
+    )
+
+    def _eye(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        return self.filled("eye", args, n=writer.size(value.data[0]))
+
+    def _constant_matrix(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        sizes = [writer.size(d) for d in value.data]
+        return self.filled(value.op, args, **dict(zip("mn", sizes, strict=False)))
+
+    _commutation = _duplication = _elimination = _constant_matrix
+
+    def _solve(self, value: Value, args: list[Code], _writer: Writer) -> Code:
+        turned = " turned" if value.data[0] else ""
+        return self.filled(f"solve:{value.args[0].op}{turned}", args)
+
+    def _inverse(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        return self.filled(f"inverse:{value.args[0].op}", args, n=writer.size(value.shape[0]))
+
+    def _logdet(self, value: Value, args: list[Code], _writer: Writer) -> Code:
+        return self.filled(f"logdet:{value.args[0].op}", args)
+
+    def _det(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        n = writer.size(value.args[0].shape[0])
+        return self.filled(f"det:{value.args[0].op}", args, n=n)
+
+    def _apply(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        return Code(f"{writer.functions[value.data]}({args[0]})")
+
+    _map = _apply
+
+    def _call(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        from matgrad.shapes import signature
+
+        op, sizes = value.data
+        marked, level = levelled(self.template(value))
+        names = [name for name, _ in signature(op).parameters if name not in dict(sizes)]
+        words = dict(zip(names, args, strict=True))
+        dims = {name: Code(writer.size(dim)) for name, dim in sizes}
+        return Code(marked.format(**words, **dims), level)
+
+
+class PythonTarget(TableTarget):
     """NumPy, JAX and PyTorch differ in a table of templates and in few statements."""
 
     def __init__(
@@ -117,7 +228,6 @@ class PythonTarget(WithFunctions):
             "jax": "jnp.zeros(())",
             "torch": "torch.zeros((), dtype=torch.float64)",
         }.get(name, "")
-        self.like_name = ""  # an argument whose type of numbers constants take
         self.like = like  # whether `_array` is given another array to be like
 
     def size(self, text: str) -> str:
@@ -129,55 +239,10 @@ class PythonTarget(WithFunctions):
         found: str = getattr(TABLE[value.data[0]], self.name)
         return found
 
-    def filled(self, key: str, args: list[Code], **words: str) -> Code:
-        """A template of the table with code in it."""
-        text, level = self.table[key]
-        words = {k: w[1:-1] if k in ("m", "n") and w[:1] == "(" else w for k, w in words.items()}
-        return Code(text.format(*args, **{"like": self.like_name, **words}), level)
-
-    def code(self, value: Value, args: list[Code], writer: Writer) -> Code:
-        """The code of an operation."""
-        special = getattr(self, f"_{value.op.replace(' ', '_')}", None)
-        if special is not None:
-            found: Code = special(value, args, writer)
-        elif value.op in self.table:
-            found = self.filled(value.op, args, shape=writer.shape(value.shape))
-        else:
-            raise InternalError(f"no {self.name} code for {value.op}")
-        if "support." in found.text:
-            writer.helpers.update(_helper_names(found.text))
-            found = Code(found.text.replace("support.", "_"), found.level)
-        return found
-
-    def _number(self, value: Value, _args: list[Code], _writer: Writer) -> Code:
-        return number_code(value.data[0])
-
-    def _size(self, value: Value, _args: list[Code], writer: Writer) -> Code:
-        return Code(writer.size(value.data[0]))
-
-    def _input(self, value: Value, _args: list[Code], writer: Writer) -> Code:
-        return Code(writer.inputs[value.data[0]])
-
-    def _index(self, value: Value, _args: list[Code], writer: Writer) -> Code:
-        return Code(writer.indices[value.data[0]])
-
-    def _free_index(self, value: Value, _args: list[Code], writer: Writer) -> Code:
-        return Code(writer.sizes[value.data[0]])
-
     def _expand(self, value: Value, args: list[Code], _writer: Writer) -> Code:
         axes, ndim = value.data
         at = ", ".join(":" if i in axes else "None" for i in range(ndim))
         return Code(f"{args[0]:0}[{at}]")
-
-    def _matmul(self, value: Value, args: list[Code], _writer: Writer) -> Code:
-        sides = [
-            self.filled("transpose", [a]) if turned else a
-            for a, turned in zip(args, value.data, strict=True)
-        ]
-        return self.filled("matmul", sides)
-
-    def _matvec(self, value: Value, args: list[Code], _writer: Writer) -> Code:
-        return self.filled("matvec:turned" if value.data[0] else "matvec", args)
 
     def _dot(self, value: Value, args: list[Code], _writer: Writer) -> Code:
         x, y = value.args
@@ -196,20 +261,6 @@ class PythonTarget(WithFunctions):
             return self.filled("sum", args)
         return self.filled("sum:axis", args, axis=str(axis))
 
-    def _full(self, value: Value, args: list[Code], writer: Writer) -> Code:
-        shape = writer.shape(value.shape)
-        inner = value.args[0]
-        if inner.op == "number" and inner.data[0] in (0, 1):
-            return self.filled("ones" if inner.data[0] else "zeros", args, shape=shape)
-        return self.filled("broadcast" if inner.shape else "full", args, shape=shape)
-
-    _zeros = _ones = lambda self, value, args, writer: self.filled(
-        value.op, args, shape=writer.shape(value.shape)
-    )
-
-    def _eye(self, value: Value, args: list[Code], writer: Writer) -> Code:
-        return self.filled("eye", args, n=writer.size(value.data[0]))
-
     def _place(self, at: int | str, writer: Writer) -> str:
         if isinstance(at, int):
             return str(at - 1)
@@ -222,12 +273,6 @@ class PythonTarget(WithFunctions):
     def _entry(self, value: Value, args: list[Code], writer: Writer) -> Code:
         at = ", ".join(":" if i is None else self._place(i, writer) for i in value.data[0])
         return Code(f"{args[0]:0}[{at}]")
-
-    def _constant_matrix(self, value: Value, args: list[Code], writer: Writer) -> Code:
-        sizes = [writer.size(d) for d in value.data]
-        return self.filled(value.op, args, **dict(zip("mn", sizes, strict=False)))
-
-    _commutation = _duplication = _elimination = _constant_matrix
 
     def _reshape(self, value: Value, args: list[Code], writer: Writer) -> Code:
         inner = [_real(value.args[0], args[0])]
@@ -260,35 +305,6 @@ class PythonTarget(WithFunctions):
         texts = [a.text for a in args]
         rows = [f"[{', '.join(texts[i : i + columns])}]" for i in range(0, len(texts), columns)]
         return self.filled("block", args, blocks=", ".join(rows))
-
-    def _solve(self, value: Value, args: list[Code], _writer: Writer) -> Code:
-        turned = " turned" if value.data[0] else ""
-        return self.filled(f"solve:{value.args[0].op}{turned}", args)
-
-    def _inverse(self, value: Value, args: list[Code], writer: Writer) -> Code:
-        return self.filled(f"inverse:{value.args[0].op}", args, n=writer.size(value.shape[0]))
-
-    def _logdet(self, value: Value, args: list[Code], _writer: Writer) -> Code:
-        return self.filled(f"logdet:{value.args[0].op}", args)
-
-    def _det(self, value: Value, args: list[Code], writer: Writer) -> Code:
-        n = writer.size(value.args[0].shape[0])
-        return self.filled(f"det:{value.args[0].op}", args, n=n)
-
-    def _apply(self, value: Value, args: list[Code], writer: Writer) -> Code:
-        return Code(f"{writer.functions[value.data]}({args[0]})")
-
-    _map = _apply
-
-    def _call(self, value: Value, args: list[Code], writer: Writer) -> Code:
-        from matgrad.shapes import signature
-
-        op, sizes = value.data
-        marked, level = levelled(self.template(value))
-        names = [name for name, _ in signature(op).parameters if name not in dict(sizes)]
-        words = dict(zip(names, args, strict=True))
-        dims = {name: Code(writer.size(dim)) for name, dim in sizes}
-        return Code(marked.format(**words, **dims), level)
 
     # --- statements -------------------------------------------------------------------------------------------------
 
@@ -465,12 +481,6 @@ def _real(value: Value, code: Code) -> Code:
     if value.op == "number":
         return Code(repr(float(value.data[0])))
     return Code(f"float({code.text})") if value.op in ("size", "index", "free index") else code
-
-
-def _helper_names(text: str) -> list[str]:
-    import re
-
-    return re.findall(r"support\.(\w+)", text)
 
 
 _NUMPY_ARRAY = '''def _array(name, value, axes):

@@ -16,6 +16,7 @@ from matgrad.emit.program import Value, needed, uses
 from matgrad.errors import InternalError
 
 MAX_INLINE = 72  # characters of code that is written inside other code
+MAX_RETURNED = 88  # of code that is returned
 
 # How tightly code binds: what may stand inside without brackets.
 ATOM, POWER, MINUS, PRODUCT, SUM, ANY = range(6)
@@ -54,6 +55,10 @@ class Target:
     ) -> list[str]:
         """The lines of a sum over an index."""
         raise NotImplementedError
+
+    def fresh(self, value: Value, writer: Writer) -> str:
+        """A new name for a value."""
+        return writer.fresh(value)
 
     def assigned(self, name: str, value: Value, code: Code, writer: Writer) -> list[str]:
         """The lines that give a value its name."""
@@ -136,12 +141,12 @@ class Writer:
             return code
         once = counts[value] == 1 and value.op not in self.target.statements
         user = users.get(value)
-        if once and len(code.text) <= MAX_INLINE:
+        if once and len(code.text) <= (MAX_RETURNED if user is None else MAX_INLINE):
             if user is None or (
                 region_of(user) == region_of(value) and self._may_hold(user, value)
             ):
                 return code
-        name = self.fresh(value)
+        name = self.target.fresh(value, self)
         self.lines += self.target.assigned(name, value, code, self)
         self.named.add(value)
         return Code(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
@@ -24,12 +24,13 @@ from matgrad.render.text import (
 )
 from matgrad.rewrite import derived, step_reason
 from matgrad.rules import TABLE as RULES
-from matgrad.shapes import read
+from matgrad.shapes import Typed, read
 from matgrad.steps import Check, Line, Step
 from matgrad.structure import by_vech
 
 if TYPE_CHECKING:
     from matgrad.derive import Derivation, Part
+    from matgrad.simplified import Simplification
 
 REASON_COLUMN = 41
 
@@ -43,30 +44,41 @@ class Row(NamedTuple):
     mark: str = ""
 
 
-def value_name(d: Derivation) -> str:
-    """A name for the expression that no variable has: y, or Y for a matrix."""
-    first = d
-    while first.inner is not None:
-        first = first.inner
-    taken = {v.data[0] for v in d.typed.variables.values()} | set(d.typed.functions)
-    taken |= {f.name for f in first.typed.definitions}
-    taken |= {name for name, *_ in d.typed.maps} | set(d.typed.unused)
-    names = "YFGHZ" if first.expression.shape.kind == ex.MATRIX else "yfghz"
+def taken_names(typed: Typed) -> set[str]:
+    """The names that mean something in an expression, or were declared."""
+    taken = {v.data[0] for v in typed.variables.values()} | set(typed.functions)
+    taken |= {f.name for f in typed.definitions} | {name for name, *_ in typed.maps}
+    return taken | set(typed.unused)
+
+
+def free_name(e: Expr, taken: Collection[str]) -> str:
+    """A name for an expression: y, or Y for a matrix."""
+    names = "YFGHZ" if e.shape.kind == ex.MATRIX else "yfghz"
     return next((n for n in names if n not in taken), "value")
+
+
+def value_name(d: Derivation) -> str:
+    """A name for the expression that no variable has."""
+    first = _history(d)[0]
+    definitions = {f.name for f in first.typed.definitions}
+    return free_name(first.expression, taken_names(d.typed) | definitions)
 
 
 def names_for(
     d: Derivation, roots: list[Expr], change: Callable[[Expr], Expr] = lambda e: e
 ) -> dict[Expr, str]:
     """Names for long subexpressions of answers, and for y in them. `change` was done to the roots."""
-    first = _history(d)[0].expression
-    nodes = ex.postorder(first, *(p.derivative for p in d.parts))
-    taken = {v.data[0] for v in d.typed.variables.values()} | set(d.typed.functions)
-    taken |= {f.name for f in d.typed.definitions} | {name for name, *_ in d.typed.maps}
-    taken |= set(d.typed.unused)
-    taken |= {str(a) for e in nodes for n in (e.shape.rows, e.shape.cols) for a in dim_atoms(n)}
-    taken |= ex.index_names(first).union(*map(ex.index_names, roots))
-    return named(roots, taken, change(first), value_name(d))
+    y = _history(d)[0].expression
+    everything = [y, *(p.derivative for p in d.parts), *roots]
+    taken = taken_names(d.typed) | names_of_sizes(*everything)
+    return named(roots, taken, change(y), value_name(d))
+
+
+def names_of_sizes(*roots: Expr) -> set[str]:
+    """The names of the sizes and the indices of expressions."""
+    nodes = ex.postorder(*roots)
+    found = {str(a) for e in nodes for n in (e.shape.rows, e.shape.cols) for a in dim_atoms(n)}
+    return found.union(*map(ex.index_names, roots))
 
 
 def _history(d: Derivation) -> list[Derivation]:
@@ -134,9 +146,10 @@ def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str
         if wrt.is_scalar or (wrt.shape.kind == ex.VECTOR and order == 2 and flat):
             return _over(f"{mark}{raised}{y}", f"{mark}{names[0]}{raised}", style)
     if order == 2 and history[0].expression.is_scalar:
+        halves = (d.by_vech_twice, by_vech(wrt, d.subject, d.options.structured))
         below = [
-            _vec(n, style) if v.shape.kind == ex.MATRIX else n
-            for n, v in zip(names, variables, strict=True)
+            _vec(n, style, "vech" if half else "vec") if v.shape.kind == ex.MATRIX else n
+            for n, v, half in zip(names, variables, halves, strict=True)
         ]
         if not any(v.is_scalar for v in variables):
             below[1] = _transposed(below[1], style)
@@ -161,23 +174,23 @@ def differential_label(d: Derivation, style: str) -> str:
     return mark + (inner if plain else f"({inner})")
 
 
-def where_text(d: Derivation, style: str) -> str:
+def where_text(typed: Typed, style: str) -> str:
     """`X ∈ ℝᵐˣⁿ, S ∈ ℝⁿˣⁿ symmetric`."""
     element = {"unicode": " ∈ ", "latex": " \\in "}.get(style, " in ")
     parts = []
-    for name, variable in d.typed.variables.items():
+    for name, variable in typed.variables.items():
         integer = {"unicode": "ℤ", "latex": "\\mathbb{Z}"}.get(style, "Z")
         whole = "integer" in variable.data[1]
         space = integer if whole else space_text(variable.shape, style)
         text = name_text(name, style) + element + space
         word = _property_word(variable)
         parts.append(f"{text} {word}" if word and style != "latex" else text)
-    for name in d.typed.functions:
+    for name in typed.functions:
         real = {"unicode": "ℝ → ℝ", "latex": "\\mathbb{R} \\to \\mathbb{R}"}.get(style, "R -> R")
         words = "" if style == "latex" else ", entry by entry"
         parts.append(f"{name_text(name, style)}: {real}{words}")
-    parts += [definition_text(f, 0, style) for f in d.typed.definitions]
-    for name, *shapes in d.typed.maps:
+    parts += [definition_text(f, 0, style) for f in typed.definitions]
+    for name, *shapes in typed.maps:
         value, argument = (space_text(s, style) for s in shapes)
         to = {"unicode": " → ", "latex": " \\to "}.get(style, " -> ")
         parts.append(f"{name_text(name, style)}: {argument}{to}{value}")
@@ -246,6 +259,13 @@ def read_off_text(d: Derivation, style: str, part: Part) -> str:
         return f"{dy} = {gradient} d{x}{others} gives {gradient}, {size} (mixed layout: as {y})"
     if by_vech(part.wrt, d.subject, d.options.structured):
         form = f"vech(d{x})"
+        if d.by_vech_twice:
+            half = _over(
+                f"{_partial(style)}{value_name(d)}",
+                f"{_partial(style)}{_vec(x, style, 'vech')}",
+                style,
+            )
+            dy = ("\\mathrm{d}" if style == "latex" else "d") + f"({half})"
         return f"{dy} = {jacobian} {form}{others} gives the Jacobian {jacobian}, {size} (vech stacks the lower triangle by columns)"
     if part.wrt.shape.kind == ex.MATRIX or d.subject is not d.expression:
         form = f"vec(d{x})" if part.wrt.shape.kind == ex.MATRIX else f"d{x}"
@@ -274,7 +294,7 @@ def rows(
 ) -> list[Row]:
     """The rows of a report. `marks` says of each line of a full derivation whether it was verified."""
     differential = differential_label(d, style)
-    where = f"where {where_text(d, style)}" if d.typed.variables else ""
+    where = f"where {where_text(d.typed, style)}" if d.typed.variables else ""
     history = _history(d)
     out: list[Row] = []
     for given in history:
@@ -315,8 +335,13 @@ def rows(
 def _definition_rows(d: Derivation, style: str, nodes: list[Expr]) -> list[Row]:
     """What names stand for, except y, which is on the screen already."""
     y = _history(d)[0].expression
-    texts = render_all([e for e in nodes if e is not y], style, d.names)
-    return [Row(name_text(d.names[e], style), text, "") for e, text in texts.items()]
+    return definition_rows([e for e in nodes if e is not y], d.names, style)
+
+
+def definition_rows(nodes: Sequence[Expr], names: Mapping[Expr, str], style: str) -> list[Row]:
+    """`h₁ = tanh(W₁ x)`, one row each."""
+    texts = render_all(nodes, style, names)
+    return [Row(name_text(names[e], style), text, "") for e, text in texts.items()]
 
 
 def _differential_of(name: str, style: str) -> str:
@@ -340,7 +365,7 @@ def _part_rows(
         read_off = any(
             s.rule == "read-off"
             or (
-                s.rule.startswith("read-off-")
+                s.rule in ("read-off-symmetric", "read-off-skew")
                 and by_vech(part.wrt, d.subject, d.options.structured)
             )
             for s in line.steps
@@ -430,13 +455,21 @@ def to_ascii(text: str) -> str:
     return text.encode("ascii", "replace").decode()
 
 
-def closing_lines(d: Derivation, style: str) -> list[str]:
-    """Assumptions, notes, and the outcome of the numeric check."""
+def assumption_lines(d: Derivation | Simplification, style: str) -> list[str]:
+    """`assuming X is invertible`."""
     out = []
     for name, e in d.assumptions:
         text = render(e, style, names=d.names)
         words = {"nonzero": "≠ 0" if style == "unicode" else "is not 0"}.get(name, f"is {name}")
         out.append(f"assuming {text} {words}")
+    return out
+
+
+def closing_lines(
+    d: Derivation | Simplification, style: str, outcome: str = "agrees with finite differences"
+) -> list[str]:
+    """Assumptions, notes, and the outcome of the numeric check."""
+    out = assumption_lines(d, style)
     out.extend(f"note: {to_ascii(n) if style == 'ascii' else n}" for n in d.notes)
     check = d.check
     if isinstance(check, Check):
@@ -448,10 +481,7 @@ def closing_lines(d: Derivation, style: str) -> list[str]:
         else:
             tick = "✓" if style == "unicode" else "ok:"
             points = f"{check.points} random point{'s' if check.points > 1 else ''}"
-            out.append(
-                f"{tick} agrees with finite differences at {points},"
-                f" worst relative error {value_text(check)}"
-            )
+            out.append(f"{tick} {outcome} at {points}, worst relative error {value_text(check)}")
     return out
 
 
@@ -464,7 +494,12 @@ def text_report(
 ) -> str:
     """The report as aligned lines. What changed stands between MARK_START and MARK_END."""
     table = rows(d, style, steps, marks)
-    longest = max((len(_plain(r.text)) + len(r.label) + 3 for r in table if r.reason), default=0)
+    return "\n".join([*laid_out(table, width), *closing_lines(d, style)])
+
+
+def laid_out(table: list[Row], width: int) -> list[str]:
+    """Rows as lines of at most `width`, the reasons below each other."""
+    longest = max((len(plain(r.text)) + len(r.label) + 3 for r in table if r.reason), default=0)
     widest = max((len(r.reason) + 3 for r in table), default=0)
     column = min(max(REASON_COLUMN, longest + 3), max(REASON_COLUMN, width - widest))
     lines: list[str] = []
@@ -483,28 +518,28 @@ def text_report(
         pieces = _wrapped(row.text, width - len(head))
         body = [head + pieces[0], *(" " * len(head) + p for p in pieces[1:])]
         reason = f"{row.mark} {row.reason}".strip() if row.mark else row.reason
-        if reason and len(body) == 1 and len(_plain(body[0])) + 2 <= column:
-            body[0] += " " * (column - len(_plain(body[0]))) + reason
+        if reason and len(body) == 1 and len(plain(body[0])) + 2 <= column:
+            body[0] += " " * (column - len(plain(body[0]))) + reason
         elif reason:
             body.append(" " * column + reason)
         lines.extend(body)
-    lines.extend(closing_lines(d, style))
-    return "\n".join(lines)
+    return lines
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text without marks."""
     return text.replace(MARK_START, "").replace(MARK_END, "")
 
 
 def _wrapped(text: str, width: int) -> list[str]:
     """The text in lines of at most `width`, broken before `+` and `-` where possible, else at spaces."""
-    if len(_plain(text)) <= width or width < 20:
+    if len(plain(text)) <= width or width < 20:
         return [text]
     pieces = re.split(r"(?= [+-] )", text)
     lines: list[str] = []
     for piece in pieces:
-        for word in [piece] if len(_plain(piece)) <= width else re.split(r"(?= )", piece):
-            if lines and len(_plain(lines[-1] + word)) <= width:
+        for word in [piece] if len(plain(piece)) <= width else re.split(r"(?= )", piece):
+            if lines and len(plain(lines[-1] + word)) <= width:
                 lines[-1] += word
             else:
                 lines.append(word if not lines else "  " + word.lstrip())
@@ -530,13 +565,18 @@ def value_text_of(error: float) -> str:
 
 def derivation_latex(d: Derivation, steps: str = "brief") -> str:
     """The derivation as an `aligned` environment: formulas, reasons beside them, and below what was assumed."""
+    return aligned(d, rows(d, "latex", steps), rows(d, "ascii", steps))
+
+
+def aligned(d: Derivation | Simplification, table: list[Row], ascii_table: list[Row]) -> str:
+    """Rows as an `aligned` environment; the reasons are those of the ASCII rows."""
     out = []
-    words = [row.reason for row in rows(d, "ascii", steps)]
-    words[0] = f"where ${where_text(d, 'latex')}$" if d.typed.variables else ""
-    for i, (row, reason) in enumerate(zip(rows(d, "latex", steps), words, strict=True)):
+    words = [row.reason for row in ascii_table]
+    words[0] = f"where ${where_text(d.typed, 'latex')}$" if d.typed.variables else ""
+    for i, (row, reason) in enumerate(zip(table, words, strict=True)):
         if row.text:
             beside = f" && \\text{{{_latex_words(reason) if i else reason}}}" if reason else ""
-            out.append(f"{row.label} &= {_plain(row.text)}{beside}")
+            out.append(f"{row.label} &= {plain(row.text)}{beside}")
     for name, e in d.assumptions:
         word = "\\neq 0" if name == "nonzero" else f"\\text{{ is {name}}}"
         out.append(f"& \\text{{assuming }} {render(e, 'latex', names=d.names)} {word}")
@@ -564,18 +604,6 @@ def json_object(d: Derivation) -> dict[str, Any]:
     """The derivation as one JSON object (see docs/json-schema.json)."""
     from matgrad import __version__
 
-    variables = {}
-    for name, variable in d.typed.variables.items():
-        dims = {ex.SCALAR: [], ex.VECTOR: [variable.shape.rows]}.get(
-            variable.shape.kind, [variable.shape.rows, variable.shape.cols]
-        )
-        variables[name] = {
-            "kind": variable.shape.kind,
-            "shape": [n if isinstance(n, int) else str(n) for n in dims],
-            "properties": sorted(variable.data[1]),
-            "declared": name not in d.typed.assumed,
-        }
-    check = d.check
     differential = differential_label(d, "unicode")
     labelled: list[tuple[str, Line]] = []
     for chain in d.chains(full=True):
@@ -591,7 +619,7 @@ def json_object(d: Derivation) -> dict[str, Any]:
         "wrt": [p.wrt.data[0] for p in d.parts] if len(d.parts) > 1 else d.wrt.data[0],
         "order": d.order,
         "layout": d.layout,
-        "variables": variables,
+        "variables": json_variables(d.typed),
         "derivative": json_derivative(d, d.parts[0]),
         **(
             {"derivatives": [{"wrt": p.wrt.data[0], **json_derivative(d, p)} for p in d.parts]}
@@ -599,40 +627,64 @@ def json_object(d: Derivation) -> dict[str, Any]:
             else {}
         ),
         "steps": [
-            {
-                "text": f"{label} = {render(line.state, 'unicode', names=d.names)}",
-                "latex": render(line.state, "latex", names=d.names),
-                "rule": [s.rule for s in line.steps][-1],
-                "statement": _statement(line.steps[-1]),
-                "because": _reason(line, d, "unicode", "full"),
-            }
+            json_step(line, label, d.names, _reason(line, d, "unicode", "full"))
             for label, line in labelled
         ],
-        "check": {
-            "ok": check.ok,
-            "points": check.points,
-            "worst_relative_error": check.worst_relative_error,
-            "seed": check.seed,
+        **json_closing(d),
+    }
+
+
+def json_variables(typed: Typed) -> dict[str, Any]:
+    """The variables of an expression for JSON."""
+    variables = {}
+    for name, variable in typed.variables.items():
+        dims = {ex.SCALAR: [], ex.VECTOR: [variable.shape.rows]}.get(
+            variable.shape.kind, [variable.shape.rows, variable.shape.cols]
+        )
+        variables[name] = {
+            "kind": variable.shape.kind,
+            "shape": [n if isinstance(n, int) else str(n) for n in dims],
+            "properties": sorted(variable.data[1]),
+            "declared": name not in typed.assumed,
         }
-        if isinstance(check, Check)
-        else None,
-        "assumptions": [
-            f"{render(e, 'unicode', names=d.names)} is {name}" for name, e in d.assumptions
-        ],
+    return variables
+
+
+def json_step(line: Line, label: str, names: Mapping[Expr, str], because: str) -> dict[str, str]:
+    """One line for JSON."""
+    return {
+        "text": f"{label} = {render(line.state, 'unicode', names=names)}",
+        "latex": render(line.state, "latex", names=names),
+        "rule": [s.rule for s in line.steps][-1],
+        "statement": _statement(line.steps[-1]),
+        "because": because,
+    }
+
+
+def json_closing(d: Derivation | Simplification) -> dict[str, Any]:
+    """The check, the assumptions and the notes for JSON."""
+    members = ("ok", "points", "worst_relative_error", "seed")
+    return {
+        "check": {m: getattr(d.check, m) for m in members} if d.check is not None else None,
+        "assumptions": [f"{render(e, 'unicode', names=d.names)} is {n}" for n, e in d.assumptions],
         "notes": d.notes,
     }
 
 
 def json_derivative(d: Derivation, part: Part) -> dict[str, Any]:
     """One derivative for JSON."""
-    e = part.derivative
+    return json_formula(part.derivative, d.names)
+
+
+def json_formula(e: Expr, names: Mapping[Expr, str]) -> dict[str, Any]:
+    """An expression for JSON, with what its names stand for."""
     styles = {"text": "unicode", "matgrad": "matgrad", "latex": "latex"}
     definitions = [
-        {"name": d.names[n], **{k: render(n, v, names=d.names) for k, v in styles.items()}}
-        for n in spoken(e, d.names)
+        {"name": names[n], **{k: render(n, v, names=names) for k, v in styles.items()}}
+        for n in spoken(e, names)
     ]
     return {
-        **{key: with_where(e, d.names, style) for key, style in styles.items()},
+        **{key: with_where(e, names, style) for key, style in styles.items()},
         "shape": shape_label(e.shape, "unicode"),
         **({"where": definitions} if definitions else {}),
     }
@@ -659,13 +711,13 @@ def answer_text(d: Derivation, style: str = "matgrad") -> str:
 
     A size that was only inferred is a number that no one has named yet: n is written `len(x)`, m n `rows(X) cols(X)`.
     """
-    measures = _measures(d)
-    found = _texts(d, style, lambda e: _with_sizes_named(e, measures))
+    sizes = measures(d.typed)
+    found = _texts(d, style, lambda e: with_sizes_named(e, sizes))
     nodes = ex.postorder(*(p.derivative for p in d.parts))
-    if measures and any(node.kind == ex.CONST and node.op != "size" for node in nodes):
+    if sizes and any(node.kind == ex.CONST and node.op != "size" for node in nodes):
         # `eye(n)` does as long as only one n fits where it stands; beside a Kronecker product it can be `eye(cols(X))`
         # that is needed.
-        longer = _texts(d, style, lambda e: ex.resized(e, measures))
+        longer = _texts(d, style, lambda e: ex.resized(e, sizes))
         if not _read_back(found, d) and _read_back(longer, d):
             found = longer
     return "\n".join(found)
@@ -702,11 +754,11 @@ def _is_meant(text: str, meant: Expr, d: Derivation) -> bool:
     return len(set(sizes.values())) == len(sizes) and ex.resized(meant, sizes) is found.expr
 
 
-def _measures(d: Derivation) -> dict[Dim, Dim]:
+def measures(typed: Typed) -> dict[Dim, Dim]:
     """What measures each size that no declaration names: n is `len(x)`."""
     known = {
         a
-        for declared in d.typed.declared.values()
+        for declared in typed.declared.values()
         for shape in (declared.shape, declared.argument)
         if shape is not None
         for dim in shape[1:]
@@ -714,7 +766,7 @@ def _measures(d: Derivation) -> dict[Dim, Dim]:
         for a in dim_atoms(dim)
     }
     names: dict[Dim, Dim] = {}
-    for name, v in d.typed.variables.items():
+    for name, v in typed.variables.items():
         words = {ex.VECTOR: ("len", ""), ex.ROW: ("", "len"), ex.MATRIX: ("rows", "cols")}
         for word, dim in zip(
             words.get(v.shape.kind, ()), (v.shape.rows, v.shape.cols), strict=False
@@ -724,7 +776,7 @@ def _measures(d: Derivation) -> dict[Dim, Dim]:
     return names
 
 
-def _with_sizes_named(e: Expr, names: Mapping[Dim, Dim]) -> Expr:
+def with_sizes_named(e: Expr, names: Mapping[Dim, Dim]) -> Expr:
     """The expression with the sizes that it counts with named."""
 
     def change(node: Expr) -> Expr:
@@ -736,8 +788,8 @@ def _with_sizes_named(e: Expr, names: Mapping[Dim, Dim]) -> Expr:
 
 
 FORMATS: dict[str, Callable[[Derivation], str]] = {
-    "text": lambda d: _plain(text_report(d)),
-    "ascii": lambda d: _plain(text_report(d, "ascii")),
+    "text": lambda d: plain(text_report(d)),
+    "ascii": lambda d: plain(text_report(d, "ascii")),
     "latex": derivation_latex,
     "json": json_report,
     "matgrad": lambda d: answer_text(d),

@@ -15,9 +15,11 @@ from fractions import Fraction
 
 from matgrad import expr as ex
 from matgrad.dims import Dim
+from matgrad.errors import MatgradError
 from matgrad.expr import Expr, cost
 from matgrad.properties import has_property, push_transposes
-from matgrad.rewrite import Recorder, number_of
+from matgrad.rewrite import Recorder, Replay, number_of
+from matgrad.steps import Step
 
 
 def simplify(e: Expr, recorder: Recorder) -> Expr:
@@ -47,6 +49,52 @@ def simplify(e: Expr, recorder: Recorder) -> Expr:
             becomes[node] = target
             todo.append(target)
     return _present(done[e], recorder)
+
+
+MAX_EXPANDED = 150  # symbols of an answer that is multiplied out to see whether it gets shorter
+
+
+def shortest(e: Expr, recorder: Recorder) -> Expr:
+    """`simplify`, or the same of e multiplied out, if that ends in something shorter."""
+    start = len(recorder.steps)
+    found = simplify(e, recorder)
+    if cost(found) > MAX_EXPANDED or not _has_product_of_sums(found):
+        return found
+    steps = recorder.steps[start:]
+    del recorder.steps[start:]
+    other = simplify(multiplied_out(e, recorder), recorder)
+    if cost(other) < cost(found) and _leads(e, recorder.steps[start:], other):
+        return other
+    recorder.steps[start:] = steps
+    return found
+
+
+def multiplied_out(e: Expr, recorder: Recorder) -> Expr:
+    """The expression simplified, with sums of products instead of products of sums. It may be longer."""
+    recorder.forget()
+    recorder.keeps_symmetry = True
+    found = simplify(e, recorder)
+    recorder.keeps_symmetry = False
+    recorder.forget()  # what was multiplied out may be factored again
+    return found
+
+
+def _leads(start: Expr, steps: list[Step], end: Expr) -> bool:
+    """Whether the steps can be replayed, and lead to `end`."""
+    replay = Replay(start)
+    try:
+        return all(map(replay.follow, steps)) and replay.state is end
+    except MatgradError:
+        return False
+
+
+def _has_product_of_sums(e: Expr) -> bool:
+    """Whether multiplying out would change e, beyond its outermost product."""
+    return any(
+        n.kind == ex.ADD
+        and any(t.kind == ex.MUL and any(a.kind == ex.ADD for a in t.args) for t in n.args)
+        for n in ex.postorder(e)
+    )
 
 
 def simplify_sum(e: Expr, recorder: Recorder) -> Expr:
@@ -313,6 +361,7 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
         _join_matrix_powers,
         _apply_diagonal,
         _kronecker,
+        _duplication,
         _fold_dot,
         _logistic_factors,
         _quotients,
@@ -485,6 +534,15 @@ def _kronecker(e: Expr, recorder: Recorder) -> Expr:
     return e
 
 
+def _duplication(e: Expr, recorder: Recorder) -> Expr:
+    """L D is I, and between D' and D a Kronecker product may be swapped, so that like terms are added."""
+    for left, right in itertools.pairwise(e.chain):
+        if left.op == "elimination" and right.op == "duplication":
+            return recorder.apply("elimination-duplication", e, S=ex.eye(right.data[1]))
+    after = recorder.run("duplication-outer", e, e)
+    return after if after is not e else recorder.run("duplication-kron", e, e)
+
+
 def _selection(e: Expr, recorder: Recorder) -> Expr:
     """A Kronecker product of which the entries (i, i), (j, j) are taken."""
     chain = e.chain
@@ -654,7 +712,7 @@ def _like_terms(e: Expr, recorder: Recorder) -> Expr:
             if term.chain and len(term.chain) > 1:
                 run = ex.mul(*term.chain)
                 turned = push_transposes(ex.mul(*(ex.transpose(c) for c in reversed(term.chain))))
-                if turned is run:
+                if turned is run or cost(turned) > cost(run):
                     continue
                 twin = ex.mul(*term.scalars, turned)
                 if twin in seen:

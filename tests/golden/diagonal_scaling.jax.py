@@ -1,0 +1,57 @@
+"""y = tr(A' diag(d) A) and its derivative by d.
+
+derivative: diag(A A')
+
+A: matrix, shape (m, n)
+d: vector, shape (m,)
+
+Written by matgrad 0.1.0.
+"""
+
+import jax.numpy as jnp
+
+
+def value(*, A, d):
+    """The value."""
+    A, d, _, _ = _arguments(A, d)
+    return jnp.vdot(A, d[:, None] * A)
+
+
+def derivative(*, A, d):
+    """The derivative by d."""
+    A, _, _, _ = _arguments(A, d)
+    return jnp.einsum('ij,ij->i', A, A)
+
+
+def value_and_derivative(*, A, d):
+    """Both, with shared work."""
+    A, d, _, _ = _arguments(A, d)
+    return jnp.vdot(A, d[:, None] * A), jnp.einsum('ij,ij->i', A, A)
+
+
+def _arguments(A, d):
+    """The arguments, checked, and the sizes m, n."""
+    A = _array("A", A, 2)
+    d = _array("d", d, 1)
+    m, n = A.shape
+    _expect("d", d.shape, (m,), "(m,)")
+    return A, d, m, n
+
+
+def _array(name, value, axes):
+    """The value as an array of floats with this number of axes."""
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        array = array.astype(float)
+    if array.ndim != axes:
+        kind = ("a number", "a vector (one axis)", "a matrix (two axes)")[axes]
+        raise ValueError(f"{name} should be {kind}, not an array of shape {array.shape}")
+    return array
+
+
+def _expect(name, found, expected, meaning):
+    """Raise ValueError for an array of another shape."""
+    if tuple(found) != tuple(expected):
+        raise ValueError(
+            f"{name} should have the shape {meaning} = {tuple(expected)}, not {tuple(found)}"
+        )

@@ -1,0 +1,87 @@
+"""y = norm(T - U V')^2 and its derivative by U.
+
+derivative: 2 kron(V' V, eye(m))
+
+T: matrix, shape (m, n)
+U: matrix, shape (m, p)
+V: matrix, shape (n, p)
+v (of hvp): a direction, of the shape of U
+
+Written by matgrad 0.1.0.
+"""
+
+import jax.numpy as jnp
+
+
+def value(*, T, U, V):
+    """The value."""
+    T, U, V, _, _, _ = _arguments(T, U, V)
+    M1 = U @ V.T - T
+    return jnp.vdot(M1, M1)
+
+
+def derivative(*, T, U, V):
+    """The derivative of order 2 by U."""
+    T, _, V, m, _, p = _arguments(T, U, V)
+    M1 = (2 * (V.T @ V))[None, :, :]
+    M2 = jnp.broadcast_to(M1[:, :, None, :] * jnp.eye(m, dtype=T.dtype)[:, None, :, None], (m, p, m, p))
+    return M2
+
+
+def value_and_derivative(*, T, U, V):
+    """Both, with shared work."""
+    T, U, V, m, _, p = _arguments(T, U, V)
+    M1 = U @ V.T - T
+    M2 = (2 * (V.T @ V))[None, :, :]
+    M3 = jnp.broadcast_to(M2[:, :, None, :] * jnp.eye(m, dtype=T.dtype)[:, None, :, None], (m, p, m, p))
+    return jnp.vdot(M1, M1), M3
+
+
+def hvp(v, *, T, U, V):
+    """The second derivative times a direction v of U's shape."""
+    T, U, V, _, _, _ = _arguments(T, U, V)
+    v = _array("v", v, 2)
+    _expect("v", v.shape, U.shape, "(m, p)")
+    return 2 * (v @ (V.T @ V))
+
+
+def compressed(*, T, U, V):
+    """The part of the derivative that is not zero, without repetition.
+
+    With C for what is returned, the derivative has the entries
+
+        (i == k)*C[j, l]
+    """
+    T, _, V, _, _, _ = _arguments(T, U, V)
+    return 2 * (V.T @ V)
+
+
+def _arguments(T, U, V):
+    """The arguments, checked, and the sizes m, n, p."""
+    T = _array("T", T, 2)
+    U = _array("U", U, 2)
+    V = _array("V", V, 2)
+    m, n = T.shape
+    _, p = U.shape
+    _expect("U", U.shape, (m, p), "(m, p)")
+    _expect("V", V.shape, (n, p), "(n, p)")
+    return T, U, V, m, n, p
+
+
+def _array(name, value, axes):
+    """The value as an array of floats with this number of axes."""
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        array = array.astype(float)
+    if array.ndim != axes:
+        kind = ("a number", "a vector (one axis)", "a matrix (two axes)")[axes]
+        raise ValueError(f"{name} should be {kind}, not an array of shape {array.shape}")
+    return array
+
+
+def _expect(name, found, expected, meaning):
+    """Raise ValueError for an array of another shape."""
+    if tuple(found) != tuple(expected):
+        raise ValueError(
+            f"{name} should have the shape {meaning} = {tuple(expected)}, not {tuple(found)}"
+        )

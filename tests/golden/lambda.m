@@ -1,0 +1,79 @@
+function f = lambda()
+  % y = λ norm1(x) + value' x and its derivative by x.
+  %
+  % derivative: λ sign(x) + value
+  %
+  % lambda_: number
+  % x: vector, shape (n, 1)
+  % value_: vector, shape (n, 1)
+  % Renamed, because MATLAB keeps the name: λ is lambda_, value is value_.
+  %
+  % f = lambda(); [y, D] = f.value_and_derivative('lambda_', lambda_, 'x', x, 'value_', value_)
+  % Vectors are columns. Runs in MATLAB (R2016b or later) and in GNU Octave.
+  % Written by matgrad 0.1.0.
+  f.value = @value;
+  f.derivative = @derivative;
+  f.value_and_derivative = @value_and_derivative;
+end
+
+function y = value(varargin)
+  % The value.
+  [lambda_, x, value_] = checked_(varargin);
+  y = lambda_ * sum(abs(x)) + value_' * x;
+end
+
+function D = derivative(varargin)
+  % The derivative by x.
+  [lambda_, x, value_] = checked_(varargin);
+  D = lambda_ * sign(x) + value_;
+end
+
+function [y, D] = value_and_derivative(varargin)
+  % Both, with shared work.
+  [lambda_, x, value_] = checked_(varargin);
+  y = lambda_ * sum(abs(x)) + value_' * x;
+  D = lambda_ * sign(x) + value_;
+end
+
+function [lambda_, x, value_, n] = checked_(given)
+  % The arguments by their names, checked, and the sizes that they show.
+  [lambda_, x, value_] = arguments_({'lambda_', 'x', 'value_'}, given);
+  n = size(x, 1);
+  expect_('lambda_', lambda_, [1, 1], '(1, 1)');
+  expect_('x', x, [n, 1], '(n, 1)');
+  expect_('value_', value_, [n, 1], '(n, 1)');
+end
+
+function varargout = arguments_(names, given)
+  % Keyword arguments, pairs of a name and a value, in the order of names. Whole numbers are made double.
+  if mod(numel(given), 2) ~= 0 || ~all(cellfun(@(n) ischar(n) || isstring(n), given(1:2:end)))
+    error('matgrad:arguments', 'the arguments are pairs of a name and a value, of %s', strjoin(names, ', '));
+  end
+  keys = cellfun(@char, given(1:2:end), 'UniformOutput', false);
+  unknown = setdiff(keys, names);
+  if ~isempty(unknown)
+    error('matgrad:arguments', '%s is no argument; the arguments are %s', unknown{1}, strjoin(names, ', '));
+  end
+  for k = 1:numel(names)
+    at = find(strcmp(names{k}, keys), 1, 'last');
+    if isempty(at)
+      error('matgrad:arguments', 'the argument %s is missing; the arguments are %s', names{k}, strjoin(names, ', '));
+    end
+    varargout{k} = number_(given{2 * at});
+  end
+end
+
+function value = number_(value)
+  % A whole or logical value as double.
+  if isinteger(value) || islogical(value)
+    value = double(value);
+  end
+end
+
+function expect_(name, value, dims, meaning)
+  % An error for a value of another shape.
+  if ~isequal(size(value), dims)
+    shown = @(d) strjoin(arrayfun(@num2str, d, 'UniformOutput', false), ', ');
+    error('matgrad:shape', '%s should have the shape %s = (%s), not (%s)', name, meaning, shown(dims), shown(size(value)));
+  end
+end

@@ -1,0 +1,79 @@
+"""y = w' A w/(w' B w) and its derivative by w.
+
+derivative: 2 (A - (w' A w) B/(w' B w)) w/(w' B w)
+
+w: vector, shape (n,)
+A: symmetric matrix, shape (n, n)
+B: invertible spd symmetric matrix, shape (n, n)
+
+Written by matgrad 0.1.0.
+"""
+
+import numpy as np
+
+_FLOAT64 = np.dtype(np.float64)
+
+
+def value(*, w, A, B):
+    """The value."""
+    w, A, B, _ = _arguments(w, A, B)
+    return 1 / w.dot(B.dot(w)) * w.dot(A.dot(w))
+
+
+def derivative(*, w, A, B):
+    """The derivative by w."""
+    w, A, B, _ = _arguments(w, A, B)
+    v1 = B.dot(w)
+    c1 = w.dot(v1)
+    v2 = A.dot(w)
+    return 2 / c1 * (v2 - w.dot(v2) / c1 * v1)
+
+
+def value_and_derivative(*, w, A, B):
+    """Both, with shared work."""
+    w, A, B, _ = _arguments(w, A, B)
+    v1 = B.dot(w)
+    c1 = w.dot(v1)
+    v2 = A.dot(w)
+    c2 = w.dot(v2)
+    return 1 / c1 * c2, 2 / c1 * (v2 - c2 / c1 * v1)
+
+
+def _arguments(w, A, B):
+    """The arguments, checked, and the size n."""
+    try:
+        n, = w.shape
+        if (
+            A.shape == (n, n)
+            and B.shape == (n, n)
+            and w.dtype is A.dtype is B.dtype is _FLOAT64
+        ):
+            return w, A, B, n
+    except (AttributeError, ValueError):
+        pass
+    w = _array("w", w, 1)
+    A = _array("A", A, 2)
+    B = _array("B", B, 2)
+    n, = w.shape
+    _expect("A", A.shape, (n, n), "(n, n)")
+    _expect("B", B.shape, (n, n), "(n, n)")
+    return w, A, B, n
+
+
+def _array(name, value, axes):
+    """The value as an array of floats with this number of axes."""
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        array = array.astype(float)
+    if array.ndim != axes:
+        kind = ("a number", "a vector (one axis)", "a matrix (two axes)")[axes]
+        raise ValueError(f"{name} should be {kind}, not an array of shape {array.shape}")
+    return array if axes else array[()]
+
+
+def _expect(name, found, expected, meaning):
+    """Raise ValueError for an array of another shape."""
+    if tuple(found) != tuple(expected):
+        raise ValueError(
+            f"{name} should have the shape {meaning} = {tuple(expected)}, not {tuple(found)}"
+        )

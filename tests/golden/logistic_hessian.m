@@ -1,0 +1,95 @@
+function f = logistic_hessian()
+  % y = sum(log(1 + exp(X w)) - y .* (X w)) and its derivative by w.
+  %
+  % derivative: X' diag(sigmoid(X w) .* (1 - sigmoid(X w))) X
+  %
+  % X: matrix, shape (m, n)
+  % w: vector, shape (n, 1)
+  % y: vector, shape (m, 1)
+  % v (of hvp): a direction, of the shape of w
+  %
+  % f = logistic_hessian(); [y, D] = f.value_and_derivative('X', X, 'w', w, 'y', y)
+  % Vectors are columns. Runs in MATLAB (R2016b or later) and in GNU Octave.
+  % Written by matgrad 0.1.0.
+  f.value = @value;
+  f.derivative = @derivative;
+  f.value_and_derivative = @value_and_derivative;
+  f.hvp = @hvp;
+end
+
+function y1 = value(varargin)
+  % The value.
+  [X, w, y] = checked_(varargin);
+  v1 = X * w;
+  y1 = sum(max(v1, 0) + log1p(exp(-abs(v1))) - y .* v1);
+end
+
+function D = derivative(varargin)
+  % The derivative of order 2 by w.
+  [X, w] = checked_(varargin);
+  v1 = 1 ./ (1 + exp(-(X * w)));
+  M1 = sqrt(v1 .* (1 - v1)) .* X;
+  D = M1' * M1;
+end
+
+function [y1, D] = value_and_derivative(varargin)
+  % Both, with shared work.
+  [X, w, y] = checked_(varargin);
+  v1 = X * w;
+  v2 = 1 ./ (1 + exp(-v1));
+  M1 = sqrt(v2 .* (1 - v2)) .* X;
+  y1 = sum(max(v1, 0) + log1p(exp(-abs(v1))) - y .* v1);
+  D = M1' * M1;
+end
+
+function D = hvp(v, varargin)
+  % The second derivative times a direction v of w's shape.
+  [X, w] = checked_(varargin);
+  expect_('v', v, size(w), 'of w');
+  v1 = 1 ./ (1 + exp(-(X * w)));
+  D = X' * (v1 .* (1 - v1) .* (X * v));
+end
+
+function [X, w, y, m, n] = checked_(given)
+  % The arguments by their names, checked, and the sizes that they show.
+  [X, w, y] = arguments_({'X', 'w', 'y'}, given);
+  m = size(X, 1);
+  n = size(X, 2);
+  expect_('X', X, [m, n], '(m, n)');
+  expect_('w', w, [n, 1], '(n, 1)');
+  expect_('y', y, [m, 1], '(m, 1)');
+end
+
+function varargout = arguments_(names, given)
+  % Keyword arguments, pairs of a name and a value, in the order of names. Whole numbers are made double.
+  if mod(numel(given), 2) ~= 0 || ~all(cellfun(@(n) ischar(n) || isstring(n), given(1:2:end)))
+    error('matgrad:arguments', 'the arguments are pairs of a name and a value, of %s', strjoin(names, ', '));
+  end
+  keys = cellfun(@char, given(1:2:end), 'UniformOutput', false);
+  unknown = setdiff(keys, names);
+  if ~isempty(unknown)
+    error('matgrad:arguments', '%s is no argument; the arguments are %s', unknown{1}, strjoin(names, ', '));
+  end
+  for k = 1:numel(names)
+    at = find(strcmp(names{k}, keys), 1, 'last');
+    if isempty(at)
+      error('matgrad:arguments', 'the argument %s is missing; the arguments are %s', names{k}, strjoin(names, ', '));
+    end
+    varargout{k} = number_(given{2 * at});
+  end
+end
+
+function value = number_(value)
+  % A whole or logical value as double.
+  if isinteger(value) || islogical(value)
+    value = double(value);
+  end
+end
+
+function expect_(name, value, dims, meaning)
+  % An error for a value of another shape.
+  if ~isequal(size(value), dims)
+    shown = @(d) strjoin(arrayfun(@num2str, d, 'UniformOutput', false), ', ');
+    error('matgrad:shape', '%s should have the shape %s = (%s), not (%s)', name, meaning, shown(dims), shown(size(value)));
+  end
+end

@@ -1,0 +1,91 @@
+function f = symmetric_eigenvalue()
+  % y = eigmax(S) and its derivative by S.
+  %
+  % derivative: eigvecmax(S) eigvecmax(S)'
+  %
+  % S: symmetric matrix, shape (n, n)
+  %
+  % f = symmetric_eigenvalue(); [y, D] = f.value_and_derivative('S', S)
+  % Vectors are columns. Runs in MATLAB (R2016b or later) and in GNU Octave.
+  % Written by matgrad 0.1.0.
+  f.value = @value;
+  f.derivative = @derivative;
+  f.value_and_derivative = @value_and_derivative;
+end
+
+function y = value(varargin)
+  % The value.
+  S = checked_(varargin);
+  y = max(eig((S + S') / 2));
+end
+
+function D = derivative(varargin)
+  % The derivative by S.
+  S = checked_(varargin);
+  v1 = eigvecmax_(S);
+  D = v1 * v1';
+end
+
+function [y, D] = value_and_derivative(varargin)
+  % Both, with shared work.
+  S = checked_(varargin);
+  v1 = eigvecmax_(S);
+  y = max(eig((S + S') / 2));
+  D = v1 * v1';
+end
+
+function [S, n] = checked_(given)
+  % The arguments by their names, checked, and the sizes that they show.
+  S = arguments_({'S'}, given);
+  n = size(S, 1);
+  expect_('S', S, [n, n], '(n, n)');
+end
+
+function varargout = arguments_(names, given)
+  % Keyword arguments, pairs of a name and a value, in the order of names. Whole numbers are made double.
+  if mod(numel(given), 2) ~= 0 || ~all(cellfun(@(n) ischar(n) || isstring(n), given(1:2:end)))
+    error('matgrad:arguments', 'the arguments are pairs of a name and a value, of %s', strjoin(names, ', '));
+  end
+  keys = cellfun(@char, given(1:2:end), 'UniformOutput', false);
+  unknown = setdiff(keys, names);
+  if ~isempty(unknown)
+    error('matgrad:arguments', '%s is no argument; the arguments are %s', unknown{1}, strjoin(names, ', '));
+  end
+  for k = 1:numel(names)
+    at = find(strcmp(names{k}, keys), 1, 'last');
+    if isempty(at)
+      error('matgrad:arguments', 'the argument %s is missing; the arguments are %s', names{k}, strjoin(names, ', '));
+    end
+    varargout{k} = number_(given{2 * at});
+  end
+end
+
+function value = number_(value)
+  % A whole or logical value as double.
+  if isinteger(value) || islogical(value)
+    value = double(value);
+  end
+end
+
+function expect_(name, value, dims, meaning)
+  % An error for a value of another shape.
+  if ~isequal(size(value), dims)
+    shown = @(d) strjoin(arrayfun(@num2str, d, 'UniformOutput', false), ', ');
+    error('matgrad:shape', '%s should have the shape %s = (%s), not (%s)', name, meaning, shown(dims), shown(size(value)));
+  end
+end
+
+function v = signed_(v)
+  % v or -v: the one whose largest entry by absolute value is positive.
+  [~, at] = max(abs(v));
+  if v(at) < 0
+    v = -v;
+  end
+end
+
+function v = eigvecmax_(X)
+  % The unit eigenvector of the largest eigenvalue of (X + X')/2.
+  [V, D] = eig((X + X') / 2);
+  [~, at] = max(diag(D));
+  v = signed_(V(:, at));
+end
