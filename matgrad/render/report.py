@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
@@ -18,6 +18,7 @@ from matgrad.render.text import (
     TO_ASCII,
     name_text,
     render,
+    render_all,
     shape_label,
     space_text,
 )
@@ -337,12 +338,13 @@ def rows(
 def _definition_rows(d: Derivation, style: str, nodes: list[Expr]) -> list[Row]:
     """What names stand for, except y, which is on the screen already."""
     y = _history(d)[0].expression
-    return [definition_row(e, d.names, style) for e in nodes if e is not y]
+    return definition_rows([e for e in nodes if e is not y], d.names, style)
 
 
-def definition_row(e: Expr, names: Mapping[Expr, str], style: str) -> Row:
-    """`h₁ = tanh(W₁ x)`."""
-    return Row(name_text(names[e], style), render(e, style, names=names), "")
+def definition_rows(nodes: Sequence[Expr], names: Mapping[Expr, str], style: str) -> list[Row]:
+    """`h₁ = tanh(W₁ x)`, one row each."""
+    texts = render_all(nodes, style, names)
+    return [Row(name_text(names[e], style), text, "") for e, text in texts.items()]
 
 
 def _differential_of(name: str, style: str) -> str:
@@ -693,12 +695,11 @@ def json_formula(e: Expr, names: Mapping[Expr, str]) -> dict[str, Any]:
 
 def with_where(e: Expr, names: Mapping[Expr, str], style: str) -> str:
     """`W' (1 - h.^2) x' where h = tanh(W x)`."""
-    text = render(e, style, names=names)
-    definitions = [
-        f"{name_text(names[n], style)} = {render(n, style, names=names)}" for n in spoken(e, names)
-    ]
+    called = spoken(e, names)
+    texts = render_all((e, *called), style, names)
+    definitions = [f"{name_text(names[n], style)} = {texts[n]}" for n in called]
     word = " \\text{ where } " if style == "latex" else " where "
-    return text + (word + ", ".join(definitions) if definitions else "")
+    return texts[e] + (word + ", ".join(definitions) if definitions else "")
 
 
 def json_report(d: Derivation, ascii_only: bool = False) -> str:
