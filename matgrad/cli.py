@@ -262,7 +262,7 @@ def main() -> None:
     matgrad diff "tr(X*B*X')" --wrt X
     matgrad diff "ln det(X)" -q
     matgrad check "x'A x" --wrt x --equals "(A + A') x"
-    matgrad eval "x'A x" --data data.npz --wrt x
+    matgrad eval "log(c)/c" --data c=2.5 --wrt c
     matgrad rules inverse
     """
 
@@ -694,7 +694,7 @@ def _check_claim(
         )
     if to == "junit":
         raise UsageError("`--to junit` is for files", help="`--to json` is for one claim too")
-    if options["code"] is not None:
+    if options["code"] is not None and ":" in options["code"]:
         click.echo(f"note: --code imports and runs {options['code'].rpartition(':')[0]}", err=True)
     from matgrad.verdict import check as judge
 

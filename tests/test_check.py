@@ -236,7 +236,7 @@ def test_exceptions_of_code_are_reported() -> None:
     assert "`" in verdict.failure and "raised ValueError: not today" in verdict.failure
     assert "test_check.py" in verdict.failure
     assert "returned nothing" in verdict_on("x'x", "x", lambda x: None).failure
-    assert "no array of numbers" in verdict_on("x'x", "x", lambda x: "2 x").failure
+    assert "one array of real numbers is wanted" in verdict_on("x'x", "x", lambda x: "2 x").failure
 
 
 def test_code_that_does_not_fit() -> None:
@@ -249,7 +249,7 @@ def test_code_that_does_not_fit() -> None:
 def test_single_precision_is_compared_as_such() -> None:
     verdict = verdict_on("norm2(x)", "x", lambda x: (x / np.linalg.norm(x)).astype(np.float32))
     assert verdict
-    assert any("float32" in note for note in verdict.notes)
+    assert "note: the code computes with float32: compared to a relative 1e-05" in str(verdict)
     assert "to the precision of float32" in str(verdict)
     half = verdict_on("norm2(x)^2", "x", lambda x: x.astype(np.float32))
     assert half.diagnosis is not None
@@ -258,10 +258,11 @@ def test_single_precision_is_compared_as_such() -> None:
 
 
 class Tensor:
-    """As much of a PyTorch tensor as matgrad touches."""
+    """As much of a PyTorch tensor as matgrad touches; tests/test_usercode.py has real ones."""
 
     def __init__(self, array: Any) -> None:
         self.array = array
+        self.dtype = f"torch.{array.dtype}"
 
     def detach(self) -> Tensor:
         return self
@@ -287,14 +288,6 @@ def test_torch_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _twice(x: Any) -> Any:
     return Tensor(2 * x.array)
-
-
-def test_jax_arrays() -> None:
-    jax = pytest.importorskip("jax")
-    verdict = verdict_on(
-        "sum(tanh(x))", "x", jax.grad(lambda x: jax.numpy.tanh(x).sum()), arrays="jax"
-    )
-    assert not verdict.failure or "parameter" in verdict.failure
 
 
 @pytest.mark.parametrize(
