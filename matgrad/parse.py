@@ -786,7 +786,11 @@ def _no_argument(text: str, tokens: list[Token], at: int) -> SyntaxProblem:
         text,
     )
     following = tokens[at + 1 : at + 3]
-    if len(following) == 2 and following[0].type == "MINUS" and following[0].end == following[1].start:
+    if (
+        len(following) == 2
+        and following[0].type == "MINUS"
+        and following[0].end == following[1].start
+    ):
         end, depth = at + 2, 0
         while end < len(tokens):
             kind = tokens[end].type

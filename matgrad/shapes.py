@@ -166,15 +166,11 @@ def declare(text: str) -> Declared:
     try:
         parsed = parse(text, "declaration", {canonical_name(head)})
     except SyntaxProblem as problem:
-        meant = [
-            m for m in declarations_meant(text) if all(map(_is_declaration, m.split("' --let '")))
-        ]
         raise SyntaxProblem(
             "this is not a declaration",
             problem.marks,
-            f"write `--let '{meant[0]}'`"
-            if meant
-            else "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`",
+            _declaration_meant(text)
+            or "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`",
             text,
         ) from None
     root = parsed.root
@@ -191,7 +187,19 @@ def declare(text: str) -> Declared:
         return Declared(
             name, ex.SCALAR_SHAPE, (), "definition", None, (canonical_name(variable), body)
         )
-    return _declaration(root, text)
+    try:
+        return _declaration(root, text)
+    except NameProblem as problem:
+        problem.help = _declaration_meant(text) or problem.help
+        raise
+
+
+def _declaration_meant(text: str) -> str:
+    """The declarations that may be meant by a text that is none, if they are declarations."""
+    for meant in declarations_meant(text):
+        if all(map(_is_declaration, meant)):
+            return "write `" + " ".join(f"--let '{m}'" for m in meant) + "`"
+    return ""
 
 
 def _is_declaration(text: str) -> bool:
@@ -203,25 +211,28 @@ def _is_declaration(text: str) -> bool:
 
 
 def declare_all(texts: Iterable[str]) -> dict[str, Declared]:
-    """The declarations of a user, by name."""
+    """The declarations of a user, by name. Raises the first of what is wrong with them, with the others."""
     declared: dict[str, Declared] = {}
     written: dict[str, str] = {}
+    problems: list[MatgradError] = []
     for text in texts:
-        d = declare(text)
-        words = re.findall(r"(?::|\bof\b)\s*([A-Za-z]+)", text) if d.role != "definition" else []
-        for word in words:
-            if word not in KINDS:
-                raise NameProblem(f"`{word}` is not a kind of value", text=text, help=_KINDS_HELP)
-        if d.name in declared:
+        d = _declare_kind(text)
+        if isinstance(d, Declared) and d.name in declared:
             start = len(text) - len(text.lstrip())
             end = start + len(re.split(r"[\s:(]", text[start:], maxsplit=1)[0])
-            raise NameProblem(
+            d = NameProblem(
                 f"`{d.name}` is declared twice",
                 (Mark(start, end, "declared before"),),
                 "keep one of the two declarations",
                 text,
             )
-        declared[d.name], written[d.name] = d, text
+        if isinstance(d, Declared):
+            declared[d.name], written[d.name] = d, text
+        else:
+            problems.append(d)
+    if problems:
+        problems[0].others = tuple(problems[1:MAX_PROBLEMS])
+        raise problems[0]
     for d in declared.values():
         sizes = [n for s in (d.shape, d.argument) if s is not None for n in s[1:]]
         for name in (str(atom) for n in sizes for atom in dim_atoms(n)):
@@ -233,6 +244,54 @@ def declare_all(texts: Iterable[str]) -> dict[str, Declared]:
                     help=f"leave this declaration out, or write `{name}: integer`",
                 )
     return declared
+
+
+def _declare_kind(text: str) -> Declared | MatgradError:
+    """The declaration of a user, whose kinds are those for users, or what is wrong with it."""
+    try:
+        d = declare(text)
+    except MatgradError as problem:
+        return problem
+    words = re.findall(r"(?::|\bof\b)\s*([A-Za-z]+)", text) if d.role != "definition" else []
+    for word in words:
+        if word not in KINDS:
+            return NameProblem(f"`{word}` is not a kind of value", text=text, help=_KINDS_HELP)
+    return d
+
+
+def read_with(text: str, declarations: Sequence[str]) -> Typed:
+    """A typed expression with these declarations. Raises MatgradError: what is wrong with them and with the text."""
+    try:
+        declared = declare_all(declarations)
+    except MatgradError as problem:
+        problem.others += _wrong_beside(text, declarations)
+        raise
+    return read(text, declared)
+
+
+def _wrong_beside(text: str, declarations: Sequence[str]) -> tuple[MatgradError, ...]:
+    """What is wrong with an expression whatever the declarations mean that cannot be read."""
+    declared: dict[str, Declared] = {}
+    missing: set[str] = set()
+    for line in declarations:
+        d = _declare_kind(line)
+        if isinstance(d, Declared):
+            declared[d.name] = d
+        else:
+            missing.update(map(canonical_name, re.findall(r"[^\W\d]\w*", line)))
+    try:
+        interpret(parse_with(text, declared), declared)
+    except (SyntaxProblem, NameProblem) as problem:
+        found = (problem, *problem.others)
+        return tuple(
+            p
+            for p in found
+            if isinstance(p, SyntaxProblem | NameProblem)
+            and not missing & {canonical_name(text[m.start : m.end]) for m in p.marks}
+        )
+    except MatgradError:
+        pass
+    return ()
 
 
 _KINDS_HELP = (
@@ -1102,6 +1161,13 @@ class Inference:
                 f"write `{_tight(x)}{y}` for an entry, or `{x}*{y[1:-1].strip()}` for a product",
                 self.text,
             )
+        if a.kind == "transpose" and a.args[0].value in tuple("fghφψσ") and b.kind == "name":
+            name = a.args[0].value
+            if b.grouped and name not in self.declared:
+                self.notes.append(
+                    f"`{self.source(node)}` is read as a product; for the derivative of an unknown function"
+                    f" declare it: `--let '{name}: elementwise'`"
+                )
         return self.mul(node)
 
     def refuse_bare_call(self, node: Syntax) -> None:
@@ -1270,6 +1336,11 @@ class Inference:
 
     def power(self, node: Syntax) -> Shape:
         base, exponent = node.args
+        if base.kind == "power" and not base.grouped:
+            inner = self.source(base)
+            self.notes.append(
+                f"`{self.source(node)}` is read as `({inner}){self.text[base.end : node.end]}`"
+            )
         e = self.shape(exponent)
         if e.kind != SCALAR and base.value == "e" and "e" not in self.declared:
             raise self.problem(

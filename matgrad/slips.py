@@ -382,54 +382,42 @@ _NAME = r"(?P<x>[^\W\d]\w*)"
 _REAL = r"\s*(?::|in|∈|\\in)\s*(?:R|ℝ|\\mathbb\{R\})"
 _BY = r"\s*(?:x|×|ˣ|,|\*|\\times|by)\s*"
 
+_IS = r"\s*(?:[:=]|\bis\b)?\s*(?:an?\s+)?"
+_OF = r"(?:\s+of\s+(?:length|size|dimensions?)\s+|\s*[\s(\[{]\s*)"
+_LISTED = re.compile(r"([^\W\d]\w*(?:(?:\s*,\s*|\s+and\s+)[^\W\d]\w*)+)\s*((?::|∈|in\b|\\in\b).+)")
+
 # Texts that are no declaration, and the one that is meant.
 DECLARATIONS = [
-    (_NAME + r"\s*[:= ]\s*(?:symmetric)?[\s,]*positive[\s-]+(?:semi-?)?definite", r"\g<x>: spd"),
     (
-        _NAME
-        + r"\s*[:= ]\s*(?:matrix\s*\(\s*(?P<n>\w+)\s*,\s*\w+\s*\)[\s,]*)?"
-        + _PROPERTY
-        + r"\s*",
+        _NAME + _IS + r"(?:symmetric)?[\s,]*positive[\s-]+(?:semi-?)?definite(?:\s+matrix)?",
+        r"\g<x>: spd",
+    ),
+    (
+        _NAME + _IS + r"matrix\s*\(\s*(?P<n>\w+)\s*,\s*\w+\s*\)[\s,]*" + _PROPERTY,
         r"\g<x>: \g<kind>(\g<n>)",
     ),
-    (_NAME + r"\s*:\s*" + _KINDS + r"\s+(?:matrix|vector|scalar)", r"\g<x>: \g<kind>"),
+    (_NAME + _IS + _KINDS + r"\s+(?:matrix|vector|scalar|function)", r"\g<x>: \g<kind>"),
     (_NAME + _REAL, r"\g<x>: scalar"),
     (
         _NAME + _REAL + r"\s*\^?\s*[{(]?\s*(?P<m>\w+?)" + _BY + r"(?P<n>\w+)\s*[})]?",
         r"\g<x>: matrix(\g<m>, \g<n>)",
     ),
     (_NAME + _REAL + r"\s*\^?\s*[{(]?\s*(?P<n>\w+)\s*[})]?", r"\g<x>: vector(\g<n>)"),
-    (_NAME + r"\s*(?:[:=]|\bis\b)?\s*(?:an?\s+)?" + _KINDS, r"\g<x>: \g<kind>"),
+    (_NAME + _IS + _KINDS, r"\g<x>: \g<kind>"),
     (_KINDS + r"\s+" + _NAME, r"\g<x>: \g<kind>"),
+    (_NAME + _IS + _KINDS + _OF + r"(?P<n>\w+)\s*[)\]}]?", r"\g<x>: \g<kind>(\g<n>)"),
     (
-        _NAME
-        + r"\s*(?:[:=]|\bis\b)?\s*(?:an?\s+)?"
-        + _KINDS
-        + r"\s*[\s(\[{]\s*(?P<n>\w+)\s*[)\]}]?",
-        r"\g<x>: \g<kind>(\g<n>)",
-    ),
-    (
-        _NAME
-        + r"\s*(?:[:=]|\bis\b)?\s*(?:an?\s+)?"
-        + _KINDS
-        + r"\s*[\s(\[{]\s*(?P<m>\w+?)"
-        + _BY
-        + r"(?P<n>\w+)\s*[)\]}]?",
+        _NAME + _IS + _KINDS + _OF + rf"(?P<m>\w+?)(?:{_BY}|\s+)(?P<n>\w+)\s*[)\]}}]?",
         r"\g<x>: \g<kind>(\g<m>, \g<n>)",
     ),
     (
-        _NAME + r"\s*:\s*(?P<m>\w+?)" + _BY + r"(?P<n>\w+)(?:\s+matrix)?",
+        _NAME + _IS + r"(?P<m>\w+?)" + _BY + r"(?P<n>\w+)(?:\s+matrix)?",
         r"\g<x>: matrix(\g<m>, \g<n>)",
     ),
     (_NAME + r"\s*\(\w+\)\s*:\s*" + _KINDS, r"\g<x>: \g<kind>"),
     (
-        _NAME + r"\s*\(\s*(?P<t>\w+)\s*(?:,\s*\w+\s*)+\)\s*:?=\s*(?P<formula>.+)",
+        _NAME + r"\s*\(\s*(?P<t>\w+)\s*(?:,\s*\w+\s*)*\)\s*:?=\s*(?P<formula>.+)",
         r"\g<x>(\g<t>) = \g<formula>",
-    ),
-    (_NAME + r"\s*\(\s*(?P<t>\w+)\s*\)\s*:=\s*(?P<formula>.+)", r"\g<x>(\g<t>) = \g<formula>"),
-    (
-        _NAME + r",\s*(?P<y>[^\W\d]\w*)\s*(?::|∈|\bin\b)\s*(?P<rest>.+)",
-        r"\g<x>: \g<rest>' --let '\g<y>: \g<rest>",
     ),
 ]
 # Other words for kinds.
@@ -469,17 +457,27 @@ KEYWORDS = frozenset(
 )
 
 
-def declarations_meant(text: str) -> list[str]:
-    """The declarations that may be meant by a text that is none, the likeliest first."""
+def declarations_meant(text: str) -> list[list[str]]:
+    """What may be meant by a text that is no declaration, the likeliest first: a declaration, or one for each name in it."""
     plain = "".join(
         unicodedata.normalize("NFKC", c)
         if unicodedata.decomposition(c).startswith("<super>")
         else c
         for c in text.strip()
     )
-    found = (re.fullmatch(pattern, plain, re.IGNORECASE) for pattern, _ in DECLARATIONS)
-    pairs = zip(found, DECLARATIONS, strict=True)
-    return [match.expand(repair) for match, (_, repair) in pairs if match]
+    if len(plain) > 100:
+        return []
+    head, sign, rest = plain.partition(":")
+    plain = head + sign + re.sub(r"[A-Za-z]{2,}", lambda m: KINDS.get(m[0].lower(), m[0]), rest)
+    listed = _LISTED.fullmatch(plain)
+    names = re.split(r"\s*,\s*|\s+and\s+", listed[1]) if listed else []
+    lines = [f"{name}{listed[2]}" for name in names] if listed else [plain]
+    meant = [lines] if listed else []
+    for pattern, repair in DECLARATIONS:
+        found = [re.fullmatch(pattern, line, re.IGNORECASE) for line in lines]
+        if all(found):
+            meant.append([match.expand(repair) for match in found if match])
+    return meant
 
 
 class Found(NamedTuple):
@@ -622,4 +620,6 @@ def calls_meant(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
         found = (form.format(*tight) for form in forms)
         calls = (re.sub(r"\((\([^()]*\))\)", r"\1", call) for call in found)
         return tuple(c if re.fullmatch(r"\w+\([^()]*\)", c) else f"({c})" for c in calls)
-    return (f"{known}({', '.join(arguments)})",) if known not in {lower, *ELSEWHERE, *CALLED} else ()
+    return (
+        (f"{known}({', '.join(arguments)})",) if known not in {lower, *ELSEWHERE, *CALLED} else ()
+    )
