@@ -1754,22 +1754,28 @@ class _Translator:
         help = "write a function as `\\operatorname{name}`"
         close = difflib.get_close_matches(name, sorted(_KNOWN), 1, 0.7) if len(name) < 40 else []
         heads = [name[:i] for i in range(min(len(name), 20) - 1, 1, -1) if name[:i] in _KNOWN]
+        meant = ""
         if _IN_SCRIPT.search(self.text, max(0, at - 8), at) and not heads:
-            help = "the transpose is `^\\top`"
+            meant, help = "\\top", "the transpose is `^\\top`"
         elif len(name) == 1:
             help = f"for the solution of A x = {name} write `A^{{-1}} {name}`"
         elif close and not (
             heads and (name[len(heads[0]) :].isupper() or len(name) <= len(heads[0]) + 1)
         ):
-            help = f"did you mean `\\{close[0]}`?"
+            meant = f"\\{close[0]}"
+            help = f"did you mean `{meant}`?"
         elif heads:
-            help = f"a command goes on to its last letter: did you mean `\\{heads[0]} {name[len(heads[0]) :]}`?"
+            meant = f"\\{heads[0]} {name[len(heads[0]) :]}"
+            help = f"a command goes on to its last letter: did you mean `{meant}`?"
         shown = name if len(name) <= 40 else name[:40] + "…"
-        return self.problem(
+        problem = self.problem(
             f"`\\{shown}` is not a command that matgrad knows",
             [Mark(at, end, "unknown command")],
             help,
         )
+        if meant:
+            problem.repairs = ((self.text[:at] + meant + self.text[end:],),)
+        return problem
 
     def root(self, at: int, end: int) -> None:
         index = _ROOT_INDEX.match(self.text, end, self.end)

@@ -2036,7 +2036,8 @@ class Inference:
             shown = _cut(as_typed)
             problem = NameProblem(f"there is no function `{shown}`", (mark,), other, self.text)
             meant = calls_meant(as_typed, list(map(self.source, node.args)))
-            alone = node is self.parsed.root
+            before, after = self.text[: node.start].rstrip(), self.text[node.end :].lstrip()
+            alone = before[-1:] in ("", "(", "[", ",") and after[:1] in ("", ")", "]", ",")
             problem.repairs = (
                 tuple(
                     self.replaced(node, call[1:-1] if alone and call[0] == "(" else call)

@@ -161,7 +161,7 @@ SLIPS = [
     ),
     Slip(r"\.\*\*", "a power of the entries is written `.^`", ".^"),
     Slip(
-        rf"(?P<x>{_OPERAND})\s*\^\s*\{{?\s*\+\s*\}}?",
+        rf"(?P<x>{_OPERAND})\s*\^\s*(?:\{{\s*\+\s*\}}|\+)",
         "the pseudo-inverse is a function",
         r"pinv(\g<x>)",
         "write `pinv(X)`",
@@ -172,7 +172,7 @@ SLIPS = [
         words="write `pinv(X)` for the pseudo-inverse, `X'` for the transpose",
     ),
     Slip(
-        rf"(?P<x>{_OPERAND})\s*\^\s*(?:\{{\s*[*]\s*\}}|[*](?!\s*[\w(]))",
+        rf"(?P<x>{_OPERAND})\s*\^\s*(?:\{{\s*[*]\s*\}}|[*])",
         "everything is real here: a transpose is written `'`",
         r"\g<x>'",
         "write `X'`",
@@ -304,14 +304,15 @@ CALLED = {
     "divide": ("{0}./{1}",),
     "add": ("({0} + {1})",),
     "subtract": ("({0} - {1})",),
-    "pow": ("{0}^{1}", "{0}.^{1}"),
-    "sec": ("1/cos({0})", "1./cos({0})"),
-    "csc": ("1/sin({0})", "1./sin({0})"),
-    "cot": ("1/tan({0})", "1./tan({0})"),
-    "logit": ("log({0}/(1 - {0}))", "log({0}./(1 - {0}))"),
-    "hypot": ("sqrt({0}^2 + {1}^2)", "sqrt({0}.^2 + {1}.^2)"),
-    "cbrt": ("{0}^(1/3)", "{0}.^(1/3)"),
-    "reciprocal": ("1/{0}", "1./{0}"),
+    "pow": ("{0}.^{1}",),
+    "mpower": ("{0}^{1}",),
+    "sec": ("1./cos({0})",),
+    "csc": ("1./sin({0})",),
+    "cot": ("1./tan({0})",),
+    "logit": ("log({0}./(1 - {0}))",),
+    "hypot": ("sqrt({0}.^2 + {1}.^2)",),
+    "cbrt": ("{0}.^(1/3)",),
+    "reciprocal": ("1./{0}",),
     "length": ("len({0})",),
     "numel": ("len({0})", "rows({0})*cols({0})"),
     "size": ("len({0})", "rows({0})*cols({0})"),
@@ -366,7 +367,8 @@ OTHERWISE = {
     "pseudoinverse": "pinv",
     **dict.fromkeys(["eigenvalues", "eigvals", "eigenvalue", "eigh", "eigvalsh"], "eig"),
     **dict.fromkeys(["variance", "cov"], "var"),
-    **dict.fromkeys(["power", "matrix_power", "matpow", "mpower"], "pow"),
+    "power": "pow",
+    **dict.fromkeys(["matrix_power", "matpow"], "mpower"),
     **dict.fromkeys(["ndims", "shape"], "size"),
     **dict.fromkeys(["mtimes"], "matmul"),
     **dict.fromkeys(["times"], "hadamard"),
@@ -383,7 +385,7 @@ _REAL = r"\s*(?::|in|∈|\\in)\s*(?:R|ℝ|\\mathbb\{R\})"
 _BY = r"\s*(?:x|×|ˣ|,|\*|\\times|by)\s*"
 
 _IS = r"\s*(?:[:=]|\bis\b)?\s*(?:an?\s+)?"
-_OF = r"(?:\s+of\s+(?:length|size|dimensions?)\s+|\s*[\s(\[{]\s*)"
+_OF = r"(?:\s+of\s+(?:length|size|dimensions?)\s+|\s+)"
 _LISTED = re.compile(r"([^\W\d]\w*(?:(?:\s*,\s*|\s+and\s+)[^\W\d]\w*)+)\s*((?::|∈|in\b|\\in\b).+)")
 
 # Texts that are no declaration, and the one that is meant.
@@ -405,9 +407,14 @@ DECLARATIONS = [
     (_NAME + _REAL + r"\s*\^?\s*[{(]?\s*(?P<n>\w+)\s*[})]?", r"\g<x>: vector(\g<n>)"),
     (_NAME + _IS + _KINDS, r"\g<x>: \g<kind>"),
     (_KINDS + r"\s+" + _NAME, r"\g<x>: \g<kind>"),
-    (_NAME + _IS + _KINDS + _OF + r"(?P<n>\w+)\s*[)\]}]?", r"\g<x>: \g<kind>(\g<n>)"),
+    (_NAME + _IS + _KINDS + r"\s*[(\[{]\s*(?P<n>\w+)\s*[)\]}]?", r"\g<x>: \g<kind>(\g<n>)"),
+    (_NAME + _IS + _KINDS + _OF + r"(?P<n>\d+|\w)", r"\g<x>: \g<kind>(\g<n>)"),
     (
-        _NAME + _IS + _KINDS + _OF + rf"(?P<m>\w+?)(?:{_BY}|\s+)(?P<n>\w+)\s*[)\]}}]?",
+        _NAME + _IS + _KINDS + rf"\s*[(\[{{]\s*(?P<m>\w+?)(?:{_BY}|\s+)(?P<n>\w+)\s*[)\]}}]?",
+        r"\g<x>: \g<kind>(\g<m>, \g<n>)",
+    ),
+    (
+        _NAME + _IS + _KINDS + _OF + rf"(?P<m>\d+|\w)(?:{_BY}|\s+)(?P<n>\d+|\w)",
         r"\g<x>: \g<kind>(\g<m>, \g<n>)",
     ),
     (
