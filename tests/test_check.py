@@ -371,6 +371,32 @@ def test_exit_codes_of_files(tmp_path: Path) -> None:
     assert "not UTF-8" in run(str(tmp_path / "b.matgrad")).stderr
 
 
+def test_a_file_that_cannot_be_read_does_not_stop_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "right.matgrad").write_text("diff x'x wrt x = 2 x\n", encoding="utf-8")
+    (tmp_path / "bytes.matgrad").write_bytes(b"diff \xff")
+    names = [str(tmp_path / name) for name in ("bytes.matgrad", "none.matgrad", "right.matgrad")]
+    result = run(*names, str(tmp_path))
+    assert result.exit_code == 2
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"{names[0]}:1: error: `{names[0]}` is not UTF-8"
+    assert f"{names[1]}:1: error: `{names[1]}` cannot be read: no such file or directory" in lines
+    assert f"{names[2]}:1: ok" in lines
+    assert lines[-1] == "4 statements: 1 ok, 3 errors"
+    assert run(names[1]).stdout == ""
+
+
+def test_a_wrong_declaration_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.matgrad"
+    path.write_text(
+        "let x: vektor(n)\nlet 3: scalar\ndiff x'x wrt x = 2 x\ndiff foo(x) wrt x = 1\n",
+        encoding="utf-8",
+    )
+    lines = run(str(path)).stdout.splitlines()
+    heads = [line.removeprefix(f"{path}:")[:9] for line in lines if line.startswith(str(path))]
+    assert heads == ["1: error:", "2: error:", "3: ok", "4: error:"]
+    assert "      = declare it, if it is an unknown function: `let foo: elementwise`" in lines
+
+
 def test_json_of_files_fits_the_schema(tmp_path: Path) -> None:
     result = run(str(EXAMPLES / "mistakes.matgrad"), "--to", "json")
     value = json.loads(result.stdout)
