@@ -2,18 +2,20 @@
 
     python benchmarks/random_code.py --count 2000 --targets numpy,torch,jax,matlab
 
-Each expression is differentiated once and twice, as in tests/test_emitted_numpy.py. JAX and PyTorch have to be installed,
+Each expression is differentiated once and twice, as in tests/test_emitted_numpy.py, and run in NumPy in any case. JAX and PyTorch have to be installed,
 and GNU Octave for MATLAB. Exit code 1 if a result was wrong or anything crashed.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
@@ -22,6 +24,8 @@ from test_emitted_numpy import jax_arrays, random_derivation, torch_tensors
 
 from matgrad.derive import Derivation
 from matgrad.timer import Timer
+
+MEMORY = 8_000_000_000  # bytes that may be used
 
 
 def derivations(first: int, count: int) -> Iterator[tuple[str, Derivation]]:
@@ -42,12 +46,13 @@ def main() -> int:
     parser.add_argument("--targets", default="numpy,jax,torch,matlab")
     options = parser.parse_args()
     targets = options.targets.split(",")
-    ways = {"numpy": (None, None)} if "numpy" in targets else {}
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    ways: dict[str, Any] = {"numpy": (None, None)}
     if "jax" in targets:
         ways["jax"] = jax_arrays()
     if "torch" in targets:
         ways["torch"] = torch_tensors()
-    ran, without_point, bad = 0, 0, 0
+    ran, without_point, too_large, bad = 0, 0, 0, 0
     start = time.perf_counter()
     batch: list[tuple[str, Derivation]] = []
     for name, d in derivations(options.seed, options.count):
@@ -56,11 +61,16 @@ def main() -> int:
         for target, (to, back) in ways.items():
             try:
                 found = wrong(d, d.to(target), to=to, back=back)
+            except MemoryError:
+                too_large += 1
+                batch.pop()
+                break
             except Exception as problem:
                 found = [f"{type(problem).__name__}: {problem}"]
             if found == ["no point"]:
                 without_point += 1
-            elif found:
+                break
+            if found:
                 bad += 1
                 print(f"{target}: {d!r}  # {name}: {found[:2]}", flush=True)
     if "matlab" in targets:
@@ -75,7 +85,7 @@ def main() -> int:
     print(
         f"{ran} derivatives of {options.count} expressions, seeds from {options.seed}, {seconds:.0f} s: {', '.join(targets)}"
     )
-    print(f"{without_point} without a point, {bad} wrong")
+    print(f"{without_point} without a point, {too_large} over {MEMORY:.0e} bytes, {bad} wrong")
     return 1 if bad else 0
 
 

@@ -262,7 +262,7 @@ def main() -> None:
     matgrad diff "tr(X*B*X')" --wrt X
     matgrad diff "ln det(X)" -q
     matgrad check "x'A x" --wrt x --equals "(A + A') x"
-    matgrad eval "x'A x" --data data.npz --wrt x
+    matgrad eval "log(c)/c" --data c=2.5 --wrt c
     matgrad rules inverse
     """
 

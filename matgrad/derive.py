@@ -27,7 +27,7 @@ from matgrad.errors import (
 )
 from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
-from matgrad.properties import is_symmetric, taken_for_granted
+from matgrad.properties import has_property, is_symmetric, taken_for_granted
 from matgrad.render.names import written_length
 from matgrad.rewrite import (
     Recorder,
@@ -43,6 +43,7 @@ from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
 from matgrad.simplification import multiplied_out, shortest, simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, DIFFERENTIAL, Check, Line, Step
 from matgrad.structure import (
+    MANIFOLDS,
     STRUCTURED,
     by_vech,
     convention_notes,
@@ -117,7 +118,7 @@ class Derivation:
         self.recorder = Recorder(wrt, options.adjugate)
         self.steps: list[Step] = self.recorder.steps
         for v in wrt:
-            _supported(v, self.order, options)
+            _supported(v, self._is_derivative_by(v), options)
         self.final = self._differential()  # the trace form of dy
         self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
         self._limit_length()
@@ -132,6 +133,13 @@ class Derivation:
             )
             + self._nonsmooth_notes()
         )
+
+    def _is_derivative_by(self, v: Expr) -> bool:
+        """Whether the expression is a derivative by v already."""
+        inner = self.inner
+        while inner is not None and inner.wrt is not v:
+            inner = inner.inner
+        return inner is not None
 
     @property
     def by_vech_twice(self) -> bool:
@@ -319,7 +327,9 @@ class Derivation:
             if node.kind == ex.CALL and node.op in FUNCTIONS and moving(node):
                 function = FUNCTIONS[node.op]
                 later = function.nonsmooth.startswith("not twice") and self.order == 1
-                if function.nonsmooth and not function.assumes and not later:
+                kink = "where an entry is 0" in function.nonsmooth
+                smooth = kink and has_property(node.args[0], "positive")
+                if function.nonsmooth and not function.assumes and not later and not smooth:
                     found[f"{function_name(node)} is {function.nonsmooth}"] = None
         return list(found)
 
@@ -686,19 +696,20 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
     return typed.variables[name]
 
 
-def _supported(v: Expr, order: int, options: Options) -> None:
+def _supported(v: Expr, again: bool, options: Options) -> None:
+    """Raises Unsupported for a variable by which there is no derivative (`again`: of one by it)."""
     kind = structure(v)
     if kind == "identity":
         raise Unsupported(
             f"`{v.data[0]}` is the identity matrix, a constant",
             help="leave out its declaration for the derivative by all of its entries",
         )
-    if order > 1 and kind == "orthogonal":
+    if again and kind in MANIFOLDS:
         raise Unsupported(
-            "second derivatives on the orthogonal matrices are not written",
-            help=f"leave out the declaration of `{v.data[0]}` for those by all of its entries",
+            "the Hessian on the orthogonal matrices, the covariant derivative of the gradient, is not written",
+            help=f"leave out the declaration of `{v.data[0]}` for the second derivative by all of its entries",
         )
-    if options.structured == "cookbook" and kind == "orthogonal":
+    if options.structured == "cookbook" and kind in MANIFOLDS:
         raise Unsupported(
             "the entries of an orthogonal matrix are not independent of one another",
             help="leave out `--structured cookbook` for the Riemannian gradient",

@@ -998,8 +998,8 @@ def _small(
     if variable.shape.kind != ex.MATRIX:
         value[value == 0] = 1.0
         return np.float64(value[0, 0]) if variable.is_scalar else value.reshape(-1)
-    if "orthogonal" in properties:
-        return np.eye(n)[rng.permutation(n)] * rng.choice([-1.0, 1.0], size=n)
+    if properties & {"orthogonal", "orthonormal"}:
+        return np.eye(m)[rng.permutation(m), :n] * rng.choice([-1.0, 1.0], size=n)
     if "spd" in properties:
         value = value @ value.T + np.eye(n)
         return np.diag(np.diag(value)) if "diagonal" in properties else value

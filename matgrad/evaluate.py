@@ -262,6 +262,9 @@ def _has_properties(v: Expr, array: Array) -> None:
                 help=f"leave out the declaration of `{name}`, or mend the data",
             )
 
+    if "orthonormal" in properties:
+        scale = ROUNDING
+        demand("orthonormal", array.T @ array - np.eye(array.shape[1]))
     if array.ndim == 2 and array.shape[0] == array.shape[1] and properties:
         n = len(array)
         demand("identity", array - np.eye(n))

@@ -131,6 +131,10 @@ def _transpose_outside(node: Expr, args: tuple[Expr, ...], turned: tuple[Expr, .
     if arrays and all(a.kind == ex.CALL and a.op == "transpose" for a in arrays):
         return ex.transpose(_with_args(node, tuple(a if a.is_scalar else a.args[0] for a in args)))
     if turned and arrays[0].kind in (ex.ADD, ex.MUL) and ex.cost(turned[0]) < ex.cost(arrays[0]):
+        exponent = -1 if node.op == "inv" else ex.integer(args[-1])
+        if node.op in ("inv", "matpow") and exponent and args[0] is ex.neg(turned[0]):
+            power = _with_args(node, turned)  # of a skew matrix X, X' = -X
+            return ex.neg(power) if exponent % 2 else power
         return ex.transpose(_with_args(node, turned))
     return _with_args(node, args)
 
@@ -234,7 +238,7 @@ def has_property(e: Expr, name: str) -> bool:
 
 def properties(e: Expr) -> frozenset[str]:
     """The properties of e that are proved: symmetric, spd, psd, diagonal, skew, orthogonal, lower, upper, invertible
-    (matrices), positive, nonzero (every entry)."""
+    orthonormal (its columns; a matrix that need not be square), (matrices), positive, nonzero (every entry)."""
     known = _known.get(e)
     if known is None:
         for node in ex.postorder(e):
@@ -358,7 +362,7 @@ def _of_call(e: Expr) -> frozenset[str]:
     first = _known[args[0]]
     if op == "transpose":
         turned = {"lower": "upper", "upper": "lower"}
-        return frozenset(turned.get(p, p) for p in first)
+        return frozenset(turned.get(p, p) for p in first if p != "orthonormal")
     if op == "inv":
         return (first & _INVERSE) | {"invertible"}
     if op == "matpow":

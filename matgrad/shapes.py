@@ -63,6 +63,7 @@ from matgrad.slips import CALLS, KEYWORDS, declaration, find, other_name
 from matgrad.slips import KINDS as KINDS_ELSEWHERE
 
 ARRAY = "array"
+IDENTITIES = ("I", "eye")  # without a size, too
 FILLED_NAMES = ("ones", "zeros")  # without a size: as large as where they stand
 MAX_POWER = 64
 MAX_PRODUCT = 2000
@@ -276,7 +277,19 @@ def _declaration(node: Syntax, text: str) -> Declared:
     elif word == "matrix" or word == "constant":
         m, n = sizes(2)
         shape = ex.matrix_shape(m, n)
+    elif word == "orthogonal" and len(dims) == 2 and dims[0] != dims[1]:
+        m, n = dims
+        if isinstance(m, int) and isinstance(n, int) and m < n:
+            raise ShapeProblem(
+                f"no matrix of {m} rows has {n} orthonormal columns",
+                (Mark(kind.start, kind.end),),
+                f"write `orthogonal({n}, {m})`",
+                text,
+            )
+        shape = ex.matrix_shape(m, n)
+        properties = ("orthonormal",)
     elif word in _SQUARE_PROPERTIES:
+        dims = list(dict.fromkeys(dims)) if word == "orthogonal" else dims
         n = sizes(1)[0]
         shape = ex.matrix_shape(n, n)
         properties = (word, *_IMPLIED.get(word, ()))
@@ -498,16 +511,22 @@ class Inference:
         ] = {}  # the smallest and the largest value of an index
         # Names that are an index there: their binding, or None for one that stays open.
         self.bound: dict[int, Syntax | None] = {}
+        self.spread: set[int] = set()  # sums in which a scalar was spread over a vector
         self.index_items: set[int] = set()  # what stands between `[` and `]` behind a value
         self.bound_basis: dict[int, Syntax] = {}  # e_i within a sum over i, and its binding
+        ranging: dict[int, set[str]] = {}  # the indices of the sums around a name
         for node in parsed.nodes:
             if node.kind == "call" and len(node.args) == 2 and node.args[0].kind == "binding":
                 index = node.args[0].value
                 for item in walk(node.args[1]):
+                    if item.kind == "name" and "_" in item.value and item.value not in declared:
+                        ranging.setdefault(id(item), set()).add(str(index))
                     if item.kind == "name" and item.value == index:
                         self.bound.setdefault(id(item), node.args[0])
                     elif item.kind == "name" and item.value == f"e_{index}":
                         self.bound_basis.setdefault(id(item), node.args[0])
+        for node in parsed.nodes:
+            self.refuse_subscript(node, ranging.get(id(node), set()))
         self.size_names = {
             a
             for d in declared.values()
@@ -768,7 +787,7 @@ class Inference:
             size = DimVar("n")
             self.constants[id(node)] = size
             return ex.vector_shape(size)
-        if name == "I":
+        if name in IDENTITIES:
             size = DimVar("n")
             self.constants[id(node)] = size
             return ex.matrix_shape(size, size)
@@ -852,6 +871,20 @@ class Inference:
         if height:
             self.towers[id(node)] = height
 
+    def refuse_subscript(self, node: Syntax, indices: set[str]) -> None:
+        """`x_i` in a sum over i is a variable of its own, and entry i of x is what is meant."""
+        if not indices:
+            return
+        stem, _, subscript = str(node.value).partition("_")
+        if stem != "e" and set(subscript) <= indices and len(subscript) <= 2:
+            entry = f"{stem}[{','.join(subscript)}]"
+            raise NameProblem(
+                f"`{node.value}` in a sum over `{subscript[0]}` is no entry of `{stem}`",
+                (Mark(node.start, node.end, "a variable of its own"),),
+                f"write `{entry}` for the entry; declare `{node.value}`, if it is a variable",
+                self.text,
+            )
+
     def limit_parts(self, node: Syntax, what: str, parts: str, limit: int) -> None:
         """Count the operands of a product or a sum, brackets and all."""
         counts = self.counts
@@ -903,6 +936,13 @@ class Inference:
                         f"`{self.source(scalar)}` is added to every entry of "
                         f"`{self.source(other)}`{perhaps if square else ''}"
                     )
+                elif scalar.kind not in ("number", "name") and id(other) not in self.spread:
+                    verb = "subtracted from" if (node.kind, scalar) == ("sub", b) else "added to"
+                    self.notes.append(
+                        f"`{self.source(scalar)}` is {verb} every entry of "
+                        f"`{self.source(other)}`{self.lone_vector_hint(other, scalar)}"
+                    )
+                    self.spread.add(id(node))
             return t if s.kind == SCALAR else s
         if s.kind != t.kind:
             raise self.problem(
@@ -943,6 +983,13 @@ class Inference:
         if node.kind != "name" or node.value in self.declared:
             return ""
         return f"; if `{node.value}` is a number, declare it: `--let '{node.value}: {kind}'`"
+
+    def lone_vector_hint(self, node: Syntax, scalar: Syntax) -> str:
+        """That the one undeclared name which makes a node a vector may be a number: n in `n/2*log(2*pi)`."""
+        known = {n.value for n in walk(scalar)}
+        names = [n for n in walk(node) if n.kind == "name" and self.shape(n).kind != SCALAR]
+        hints = {self.number_hint(n, "scalar") if n.value not in known else "" for n in names}
+        return hints.pop() if len(hints) == 1 else ""
 
     def transpose_hint(self, a: Syntax, b: Syntax, s: Shape, t: Shape) -> str:
         if {s.kind, t.kind} == {VECTOR, ROW}:
@@ -1050,8 +1097,8 @@ class Inference:
                 help=f"write `{_tight(x)}'*{y}` (dot product), `{x}*{_tight(y)}'` (outer product)"
                 f" or `{x}.*{y}` (entry by entry)",
             )
-            if a.kind == b.kind == "name" and problem.names:
-                # Two bare names: more likely a slip than two numbers.
+            if _is_combination(a) and _is_combination(b) and problem.names:
+                # Two bare names, or multiples of them: more likely a slip than two numbers.
                 problem.help += f"; for numbers declare `--let '{problem.names[0]}: scalar'`"
                 problem.names = ()
             raise problem
@@ -1879,6 +1926,21 @@ def _tight(text: str) -> str:
     return text if re.fullmatch(r"\w+|\w*\([^()]*\)", text) else f"({text})"
 
 
+def _is_combination(node: Syntax) -> bool:
+    """Whether a node is a sum of multiples of names: x, -x, 2 x, x + y."""
+    todo = [node]
+    while todo:
+        item = todo.pop()
+        scaled = item.kind in ("mul", "juxtapose", "div") and "number" in [
+            a.kind for a in item.args
+        ]
+        if item.kind in ("neg", "pos", "add", "sub") or scaled:
+            todo.extend(a for a in item.args if not (scaled and a.kind == "number"))
+        elif item.kind != "name":
+            return False
+    return True
+
+
 def _turned(text: str) -> str:
     """The text of a transpose."""
     plain = re.sub(r"('|’|ᵀ|\.T|\^(T|⊤|\{(T|⊤)\}))$", "", text)
@@ -2403,6 +2465,8 @@ def _build_name(node: Syntax, scope: Scope) -> Expr:
         return ex.index_value(name)
     value = scope.values.get(name)
     if value is not None:
+        if value.kind == ex.VAR and "identity" in value.data[1]:
+            return ex.eye(value.shape.rows)
         # An integer is a number as sizes are: in exponents, bounds and sums it is one and the same.
         return ex.size(name) if value.kind == ex.VAR and "integer" in value.data[1] else value
     if name == "π":
@@ -2413,7 +2477,7 @@ def _build_name(node: Syntax, scope: Scope) -> Expr:
     if name in FILLED_NAMES and id(node) in scope.filled:
         shape = scope.filled[id(node)]
         return ex.ones(shape) if name == "ones" else ex.zeros(shape)
-    if name == "I" and size is not None:
+    if name in IDENTITIES and size is not None:
         return ex.eye(resolve(size))
     found = _BASIS.fullmatch(name)
     if found is not None and size is not None:
@@ -2537,7 +2601,7 @@ def _check_sizes(inference: Inference, declared: Mapping[str, Declared]) -> None
                     "write `eye(n)`; a number beside it does not say"
                     if id(node) in inference.beside_numbers
                     else "write `eye(n)`"
-                    if word == "I"
+                    if word in IDENTITIES
                     else f"declare `{word}` or what it meets"
                 )
                 raise ShapeProblem(

@@ -37,10 +37,14 @@ def simplify(e: Expr, recorder: Recorder) -> Expr:
             todo.pop()
             continue
         missing = [a for a in node.args if a not in done]
-        if missing:
+        if missing and (node.kind == ex.MUL or node.op in ("hadamard", "kron")):
+            if not any(ex.is_zero(done[a]) for a in node.args if a in done):
+                todo.append(missing[-1])
+                continue  # one at a time: where one factor is zero, the others are not there any more
+        elif missing:
             todo.extend(missing)
             continue
-        target = ex.rebuild(node, tuple(done[a] for a in node.args)) if node.args else node
+        target = ex.rebuild(node, tuple(done.get(a, a) for a in node.args)) if node.args else node
         if target is node:
             target = _improve(node, recorder)
         if target is node:
@@ -123,6 +127,16 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return recorder.run("basis-entry", e, e)
     if e.kind != ex.CALL:
         return e
+    if e.op in ("abs", "sign") and e.is_scalar and has_property(e.args[0], "positive"):
+        return recorder.apply(f"{e.op}-of-positive", e, x=e.args[0])
+    if e.op == "sqrt" and e.is_scalar and _is(e.args[0], "power"):
+        base, exponent = e.args[0].args
+        if ex.integer(exponent) == 2:
+            return recorder.apply("root-of-square", e, x=base)
+    if e.op == "det" and e.args[0].op == "eye":
+        return recorder.apply("determinant-of-identity", e, A=e.args[0])
+    if e.op == "tr" and has_property(e.args[0], "skew"):
+        return recorder.apply("skew-has-no-trace", e, A=e.args[0])
     if e.op == "inv" and has_property(e.args[0], "orthogonal"):
         return recorder.apply("orthogonal-inverse", e, Q=e.args[0])
     if e.op == "inv" and _is(e.args[0], "kron"):
@@ -193,8 +207,8 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _is_short(size: Dim, e: Expr) -> bool:
-    """Whether a size as a number is no longer than e: n is, m + n may not be."""
-    return ex.cost(ex.size(size)) <= ex.cost(e)
+    """Whether a size as a number is no longer than e, below a fraction bar too: n is, m + n and m n may not be."""
+    return ex.cost(ex.power(ex.size(size), ex.num(-1))) <= ex.cost(ex.power(e, ex.num(-1)))
 
 
 def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
@@ -380,6 +394,8 @@ def _cancel_inverse(e: Expr, recorder: Recorder) -> Expr:
         if left is ex.transpose(right):
             if has_property(right, "orthogonal"):
                 return recorder.apply("orthogonal-left", e, Q=right)
+            if has_property(right, "orthonormal"):
+                return recorder.apply("orthonormal-columns", e, Q=right)
             if has_property(left, "orthogonal"):
                 return recorder.apply("orthogonal-right", e, Q=left)
     for i, link in enumerate(chain):
@@ -562,16 +578,19 @@ def _selection(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _blocks(e: Expr, recorder: Recorder) -> Expr:
-    """A row of blocks times a column of blocks that fit, or times ones."""
-    if not e.chain or not _is_row_of_blocks(e.chain[0]) or len(e.chain) != 2:
-        return e
-    row, column = e.chain
-    if column.kind == ex.STACK and column.data == 1 and len(column.args) == row.data:
-        if all(a.shape.cols == b.shape.rows for a, b in zip(row.args, column.args, strict=True)):
-            return recorder.run("block-product", e, e)
-    if column.op == "ones" and column.shape.kind == ex.VECTOR:
-        if not any(a.shape.kind == ex.VECTOR for a in row.args):
-            return recorder.run("block-sum", e, e)
+    """A row of blocks times a column of blocks that fit, or times ones, where that is not longer."""
+    for row, column in itertools.pairwise(e.chain):
+        if not _is_row_of_blocks(row):
+            continue
+        product = ex.mul(row, column)
+        if column.kind == ex.STACK and column.data == 1 and len(column.args) == row.data:
+            pairs = list(zip(row.args, column.args, strict=True))
+            if all(a.shape.cols == b.shape.rows for a, b in pairs):
+                if cost(ex.add(*(ex.mul(a, b) for a, b in pairs))) <= cost(product):
+                    return recorder.run("block-product", e, product)
+        if column.op == "ones" and column.shape.kind == ex.VECTOR and len(e.chain) == 2:
+            if not any(a.shape.kind == ex.VECTOR for a in row.args):
+                return recorder.run("block-sum", e, product)
     return e
 
 

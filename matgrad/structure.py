@@ -14,7 +14,17 @@ from matgrad.rewrite import Recorder, split_term
 
 STRUCTURED = ("subspace", "cookbook")
 
-_KINDS = ("identity", "diagonal", "symmetric", "skew", "orthogonal", "lower", "upper")
+_KINDS = (
+    "identity",
+    "diagonal",
+    "symmetric",
+    "skew",
+    "orthogonal",
+    "orthonormal",
+    "lower",
+    "upper",
+)
+MANIFOLDS = ("orthogonal", "orthonormal")  # not linear: the tangent space is another one at each X
 
 
 def structure(variable: Expr) -> str:
@@ -67,11 +77,15 @@ def convention_notes(
                     f"the {word} among {kind} matrices, {whole} (subspace convention);"
                     f" `--structured cookbook` gives {other}, {free}"
                 )
-        elif kind == "orthogonal" and jacobian:
-            notes.append("the Jacobian on the tangent space of the Stiefel manifold")
-        elif kind == "orthogonal":
+        elif kind in MANIFOLDS and jacobian:
+            notes.append(f"the Jacobian on the tangent space of the Stiefel manifold {x}ᵀ {x} = I")
+        elif kind in MANIFOLDS:
+            formula = f"(G - {x} Gᵀ {x})/2"
+            if kind == "orthonormal":
+                formula = f"G - {x} ({x}ᵀ G + Gᵀ {x})/2"
             notes.append(
-                f"the Riemannian gradient on the Stiefel manifold, (G - {x} Gᵀ {x})/2, {free}"
+                f"the Riemannian gradient on the Stiefel manifold {x}ᵀ {x} = I in the Euclidean metric, {formula}, {free};"
+                f" in the canonical metric it is G - {x} Gᵀ {x}"
             )
         elif kind:
             among = {"lower": "lower triangular", "upper": "upper triangular"}.get(kind, kind)
@@ -109,7 +123,7 @@ def restricted(total: Expr, recorder: Recorder, convention: str) -> Expr:
             continue
         recorder.next_line()
         rule = f"{kind}-trace" if leaf is inside else f"{kind}-in-vec"
-        bindings = {"A": factor, "X": variable if kind == "orthogonal" else inside}
+        bindings = {"A": factor, "X": variable if kind in MANIFOLDS else inside}
         after = recorder.apply(rule, term, **bindings)
         total = _replaced(total, term, after)
     return total
@@ -127,7 +141,7 @@ def _lies_in(factor: Expr, kind: str) -> bool:
         return is_symmetric(factor)
     if kind == "skew":
         return push_transposes(ex.transpose(factor)) is push_transposes(ex.neg(factor))
-    if kind == "orthogonal":
+    if kind in MANIFOLDS:
         return False
     turned = {"lower": "upper", "upper": "lower"}.get(kind, kind)
     return has_property(factor, turned)

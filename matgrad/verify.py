@@ -19,7 +19,7 @@ from matgrad.emit.numpy import compiled
 from matgrad.errors import LimitProblem
 from matgrad.expr import Expr
 from matgrad.steps import Check
-from matgrad.structure import by_vech, structure
+from matgrad.structure import MANIFOLDS, by_vech, structure
 from matgrad.trace_form import derivative_shape
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ MAX_ELEMENTS = 2_000_000  # of one array that is evaluated
 
 # Sizes for names of dimensions, in order of appearance; the third point has every size 1.
 _SIZES = ((3, 4, 2, 5, 6), (4, 2, 5, 3, 6), (1, 1, 1, 1, 1), (2, 3, 4, 6, 5), (5, 3, 2, 4, 6))
+_LARGEST_SIZE = max(map(max, _SIZES))
 
 
 class Point(NamedTuple):
@@ -95,14 +96,19 @@ def _least_sizes(*roots: Expr) -> tuple[dict[str, int], dict[str, list[Dim]]]:
 
 
 def choose_sizes(
-    number: int, rng: np.random.Generator, *roots: Expr, turned: bool = False
+    number: int,
+    rng: np.random.Generator,
+    *roots: Expr,
+    turned: bool = False,
+    largest: int = _LARGEST_SIZE,
 ) -> dict[str, int]:
     """Sizes for the point of this number: all different, or all 1, but large enough for every entry named.
 
-    `turned` takes them in the other order, for expressions such as det(X'X) that ask for a tall X.
+    `turned` takes them in the other order, for expressions such as det(X'X) that ask for a tall X. None is above
+    `largest` without need.
     """
     least, ranges = _least_sizes(*roots)
-    pattern: tuple[int, ...] = _SIZES[number % len(_SIZES)]
+    pattern: tuple[int, ...] = tuple(min(n, largest) for n in _SIZES[number % len(_SIZES)])
     names = size_names(*roots)
     if turned:
         pattern = tuple(reversed(pattern[: len(names)])) or pattern
@@ -162,12 +168,14 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
     value = rng.normal(size=(m, n)) * 0.8
     if way == 1:
         value = rng.uniform(0.4, 1.6, size=(m, n))
+    if "orthonormal" in properties and m < n:
+        return np.full((m, n), np.nan)  # there is none
+    if properties & set(MANIFOLDS):
+        return np.linalg.qr(value)[0]
     if m != n:
         return shrink * value
     if "identity" in properties:
         return np.eye(n)
-    if "orthogonal" in properties:
-        return np.linalg.qr(value)[0]
     return shrink * _square(value, properties, way)
 
 
@@ -200,9 +208,8 @@ def _sample_motion(
     variable: Expr, value: Any, sizes: dict[str, int], rng: np.random.Generator
 ) -> Any:
     """A random direction in which a variable may move at a value."""
-    if structure(variable) == "orthogonal":
-        turn = rng.normal(size=value.shape)
-        return value @ (turn - turn.T)
+    if structure(variable) in MANIFOLDS:
+        return _tangent(value, rng.normal(size=value.shape))
     return sample(variable, sizes, 0, rng)
 
 
@@ -327,8 +334,7 @@ def _check(
     with np.errstate(all="ignore"):
         for number in range(POINTS):
             for attempt in range(ATTEMPTS):
-                sizes = choose_sizes(number, rng, *roots, turned=attempt % 8 > 3)
-                _refuse_large((y, derivative), sizes)
+                sizes = _moderate_sizes(number, rng, *roots, turned=attempt % 8 > 3)
                 point = random_point(variables, functions, sizes, attempt, rng)
                 stretch = _shrink(attempt)
                 found = look(point, *programs, stretch) if guard.allows(point, stretch) else None
@@ -352,14 +358,20 @@ def _check(
     return Check(ok and points > 0, points, worst, seed, undefined)
 
 
-def _refuse_large(roots: tuple[Expr, ...], sizes: dict[str, int]) -> None:
-    for e in ex.postorder(*roots):
-        elements = dim_value(e.shape.rows, sizes) * dim_value(e.shape.cols, sizes)
-        if elements > MAX_ELEMENTS:
-            raise LimitProblem(
-                f"an array of {elements:,} numbers is too large for the numeric check",
-                help="name the size, as in `vector(n)`, or leave the check out with `--no-check`",
-            )
+def _moderate_sizes(
+    number: int, rng: np.random.Generator, *roots: Expr, turned: bool
+) -> dict[str, int]:
+    """Sizes for a point, smaller ones where some array would be too large. Raises LimitProblem."""
+    shapes = {e.shape for e in ex.postorder(*roots)}
+    for largest in range(_LARGEST_SIZE, 1, -1):
+        sizes = choose_sizes(number, rng, *roots, turned=turned, largest=largest)
+        elements = max(dim_value(s.rows, sizes) * dim_value(s.cols, sizes) for s in shapes)
+        if elements <= MAX_ELEMENTS:
+            return sizes
+    raise LimitProblem(
+        f"an array of {elements:,} numbers is too large for the numeric check",
+        help="name the size, as in `vector(n)`, or leave the check out with `--no-check`",
+    )
 
 
 class Guard:
@@ -376,6 +388,8 @@ class Guard:
         wanted = list(assuming)
         for e in ex.postorder(*roots):
             condition = _CONDITIONS.get(e.op) if e.kind == ex.CALL else None
+            if e.op in ("power", "epow") and e.args[1].kind == ex.NUM and e.args[1].data < 0:
+                condition = "not near 0"  # what is small below a bar makes rounding errors large
             if condition is None or _has_diff(e) or ex.index_names(e) & bound:
                 continue
             if e.op in _SIGNED:  # the sign is that of the largest entry
@@ -627,7 +641,8 @@ def _columns(motions: list[Any], size: int) -> Any:
 
 def _motions(start: Any, kind: str) -> tuple[list[Any], list[int]]:
     """The directions in which a variable is moved, a basis of its structure in the order of its independent entries
-    (MAX_ENTRIES of them, of a large one), and the places of those entries in vec(X)."""
+    (MAX_ENTRIES of them, of a large one), and the places of those entries in vec(X). For an orthogonal matrix they are
+    more than a basis of its tangent space."""
     import numpy as np
 
     if start.ndim < 2:
@@ -644,7 +659,7 @@ def _motions(start: Any, kind: str) -> tuple[list[Any], list[int]]:
     pairs = [(i, j) for j in range(n) for i in range(m)]
     if kind in ("symmetric", "lower"):
         pairs = [(i, j) for i, j in pairs if i >= j]
-    elif kind in ("skew", "orthogonal"):
+    elif kind == "skew":
         pairs = [(i, j) for i, j in pairs if i > j]
     elif kind == "upper":
         pairs = [(i, j) for i, j in pairs if i <= j]
@@ -658,9 +673,9 @@ def _motions(start: Any, kind: str) -> tuple[list[Any], list[int]]:
         e[i, j] = 1.0
         if kind == "symmetric":
             e[j, i] = 1.0
-        if kind in ("skew", "orthogonal"):
+        if kind == "skew":
             e[j, i] = -1.0
-        motions.append(start @ e if kind == "orthogonal" else e)
+        motions.append(_tangent(start, e) if kind in MANIFOLDS else e)
     return motions, [i + m * j for i, j in pairs]
 
 
@@ -673,8 +688,8 @@ def _outside(claimed: Any, start: Any, kind: str, cookbook: bool) -> float:
             return (d + d.T) / 2
         if kind == "skew":
             return (d - d.T) / 2
-        if kind == "orthogonal":
-            return (d - start @ d.T @ start) / 2
+        if kind in MANIFOLDS:
+            return _tangent(start, d)
         if kind == "diagonal":
             return np.diag(np.diag(d))
         return np.tril(d) if kind == "lower" else np.triu(d)
@@ -685,14 +700,19 @@ def _outside(claimed: Any, start: Any, kind: str, cookbook: bool) -> float:
 
 
 def _moved(start: Any, motion: Any, h: float, kind: str) -> Any:
-    """A variable moved by h in a direction; an orthogonal matrix along the Cayley transform."""
+    """A variable moved by h in a direction; an orthogonal matrix to the polar factor of that, which is orthogonal."""
     import numpy as np
 
-    if kind != "orthogonal":
+    if kind not in MANIFOLDS:
         return start + h * motion
-    turn = 0.5 * h * (start.T @ motion)
-    one = np.eye(len(turn))
-    return start @ np.linalg.solve(one - turn, one + turn)
+    left, _, right = np.linalg.svd(start + h * motion, full_matrices=False)
+    return left @ right
+
+
+def _tangent(start: Any, motion: Any) -> Any:
+    """The part of a motion in the tangent space of the Stiefel manifold."""
+    inner = start.T @ motion
+    return motion - start @ (inner + inner.T) / 2
 
 
 def finite_difference(

@@ -62,7 +62,7 @@ def test_formats() -> None:
         d.to("pdf")
     assert (
         caught.value.help
-        == "the formats are text, ascii, latex, json, matgrad, sympy, numpy, jax, torch"
+        == "the formats are text, ascii, latex, json, matgrad, sympy, numpy, jax, torch, matlab"
     )
 
 
@@ -169,6 +169,7 @@ def test_derivations_do_not_share_state() -> None:
 def test_what_the_package_offers() -> None:
     assert set(matgrad.__all__) == {
         "Derivation",
+        "Evaluation",
         "MatgradError",
         "Simplification",
         "Verdict",
@@ -176,6 +177,7 @@ def test_what_the_package_offers() -> None:
         "check",
         "diff",
         "simplify",
+        "eval",
     }
     for name in matgrad.__all__:
         assert getattr(matgrad, name) is not None

@@ -239,6 +239,8 @@ def test_a_wrong_shape_is_named() -> None:
     module = load(diff("norm2(A*x - b)^2", "x", check=False).to("numpy"))
     with pytest.raises(ValueError, match=r"b should have the shape \(m,\) = \(3,\), not \(2,\)"):
         module["value"](A=np.ones((3, 2)), x=np.ones(2), b=np.ones(2))
+    with pytest.raises(ValueError, match="A should be real, not complex"):
+        module["value"](A=np.ones((3, 2)) * 1j, x=np.ones(2), b=np.ones(3))
     with pytest.raises(ValueError, match="A should be a matrix"):
         module["value"](A=np.ones(3), x=np.ones(2), b=np.ones(2))
     assert module["value"](A=[[1, 2]], x=[1, 1], b=[1]) == 4.0
@@ -267,3 +269,49 @@ def test_results_are_no_views_of_arguments() -> None:
     found = module["derivative"](A=A, x=np.ones(3))
     found[:] = 0
     assert A.sum() == 6
+
+
+def test_inverses_that_are_formed_are_not_solved_with() -> None:
+    text, let = "ln det(S) + tr(S^-1*C)", ("S: spd(n)", "C: symmetric(n)")
+    value = function(text, "S", "value", *let)
+    assert (value["solve"], value["inverse"], value["cholesky"]) == (1, 0, 1)
+    both = function(text, "S", "value_and_derivative", *let)
+    assert (both["solve"], both["inverse"], both["matmul"]) == (0, 1, 2)
+    square = "A: matrix(n, n)"
+    found = function("A^-1 + A^-1*B", "B", "value", square)
+    assert (found["solve"], found["inverse"], found["matmul"]) == (0, 1, 1)
+    assert function("A^-1*B + B*A^-1", "B", "value", square)["inverse"] == 0
+    assert function("A^-1*(A^-1 + B)*x", "x", "value", square)["inverse"] == 0
+    # Of a vector a solve is as fast, and more exact.
+    assert function("A^-1 + d*x'A^-1", "x", "value", square, "d: vector")["solve"] == 1
+
+
+def test_outer_products_are_joined() -> None:
+    assert counted("x*d' + x*x' + d*d'")["outer"] == 2
+    assert counted("x*d' - d*d'")["outer"] == 1
+    module = load(diff("tr((x*d' - d*d' + x*x' - d*x')*C)", "C", check=False).to("numpy"))
+    x, d = np.array([1.0, 2]), np.array([3.0, -1])
+    found = module["derivative"](x=x, d=d, C=np.eye(2))
+    np.testing.assert_allclose(found, np.outer(x - d, x + d).T)
+
+
+def test_signs_are_multiplied_out() -> None:
+    text = diff("norm(T - U*V')^2", "U", check=False).to("numpy")
+    assert "return 2 * (U.dot(V.T) - T).dot(V)" in text
+
+
+def test_numpy_code_calls_methods() -> None:
+    text = diff("logsumexp(A*x)", "x", check=False).to("numpy")
+    assert "v1.max()" in text
+    assert "np.max" not in text
+    assert "np.outer" not in diff("x'A y", "A", check=False).to("numpy")
+
+
+def test_directions_are_checked() -> None:
+    module = load(diff("x'A x", "x", order=2, check=False).to("numpy"))
+    data = {"x": np.ones(2), "A": np.array([[1.0, 2], [3, 4]])}
+    assert module["hvp"](np.array([1.0, 0]), **data).tolist() == [2, 5]
+    assert module["hvp"]([1, 0], **data).tolist() == [2, 5]
+    for wrong in (np.ones(3), np.ones((2, 1)), 1.0):
+        with pytest.raises(ValueError, match="v should"):
+            module["hvp"](wrong, **data)

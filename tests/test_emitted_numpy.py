@@ -106,6 +106,23 @@ def test_random_expressions_in_jax(number: int) -> None:
             assert wrong(d, d.to("jax"), to=to, back=back) in ([], ["no point"])
 
 
+@pytest.mark.parametrize("target", ["jax", "torch"])
+def test_complex_arguments_and_wrong_shapes_are_refused(target: str) -> None:
+    to, _ = jax_arrays() if target == "jax" else torch_tensors()
+    module = load(diff("norm2(A*x - b)^2", "x", order=2, check=False).to(target))
+    A, x, b = to(np.ones((3, 2))), to(np.ones(2)), to(np.ones(3))
+    assert float(module["value"](A=[[1, 2]], x=[1, 1], b=[1])) == 4
+    assert np.asarray(module["hvp"]([1, 0], A=A, x=x, b=b)).tolist() == [6, 6]
+    with pytest.raises(ValueError, match="A should be real, not complex"):
+        module["value"](A=A * 1j, x=x, b=b)
+    with pytest.raises(ValueError, match=r"b should have the shape \(m,\) = \(3,\), not \(2,\)"):
+        module["value"](A=A, x=x, b=x)
+    with pytest.raises(ValueError, match="A should be a matrix"):
+        module["value"](A=x, x=x, b=b)
+    with pytest.raises(ValueError, match="v should have the shape"):
+        module["hvp"](b, A=A, x=x, b=b)
+
+
 def test_gelu_in_torch_needs_torch_only() -> None:
     assert "import torch" in diff("sum(gelu(x))", "x", check=False).to("torch").splitlines()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +317,19 @@ def test_wrong_usage(folder: Path, arguments: list[str], message: str) -> None:
     ran = run(*arguments)
     assert ran.exit_code == 2
     assert ran.stderr.startswith(f"error: {message}\n")
+
+
+def test_examples_of_the_help_page_work(folder: Path) -> None:
+    np.savez("data.npz", A=A, x=X, b=B)
+    np.savetxt("a.csv", SQUARE, delimiter=",")
+    np.savetxt("x.csv", X)
+    page = run("--help").stdout.splitlines()
+    examples = [line.strip() for line in page if line.startswith("  matgrad eval ")]
+    assert len(examples) == 3
+    for example in examples:
+        ran = run(*shlex.split(example)[2:])
+        assert (ran.exit_code, ran.stderr) == (0, "")
+    assert Path("gradient.npy").exists()
 
 
 def test_python() -> None:

@@ -68,6 +68,7 @@ def run(folder: Path, text: str) -> str:
 
 
 CHECKS = [
+    ("f.value('A', ones(3, 2) * 1i, 'x', ones(2, 1), 'b', ones(3, 1))", "A should be real, not complex"),
     ("f.value('A', ones(3, 2), 'x', ones(2, 1))", "the argument b is missing; the arguments are A, x, b"),
     ("f.value('A', ones(3, 2), 'x', ones(2, 1), 'c', 1)", "c is no argument; the arguments are A, x, b"),
     ("f.value(ones(3, 2))", "the arguments are pairs of a name and a value, of A, x, b"),

@@ -177,7 +177,7 @@ PROVED = [
     ("D^3", "diagonal symmetric lower upper"),
     ("Q^2", "orthogonal invertible"),
     ("V^2", "invertible"),
-    ("K^2", ""),
+    ("K^2", "symmetric"),
     ("B^2", ""),
     ("c^2", "positive nonzero"),
     ("c^a", "positive nonzero"),
@@ -374,3 +374,13 @@ def test_pushing_transposes_keeps_the_value(seed: int) -> None:
             return
     if np.all(np.isfinite(one)):
         np.testing.assert_allclose(other, one, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "text, pushed",
+    [("inv(K)'", "-K^-1"), ("(K^2)'", "K^2"), ("(K^3)'", "-K^3"), ("(K^-2)'", "K^-2")],
+)
+def test_transposed_powers_of_a_skew_matrix(text: str, pushed: str) -> None:
+    let = declarations(["K: skew(n)"])
+    found = push_transposes(read(text, let).expr)
+    assert found is read(pushed, let).expr

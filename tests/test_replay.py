@@ -252,3 +252,11 @@ def test_steps_of_another_derivation_are_refused() -> None:
     d, stranger = derived("tr(X*B*X')", "X", []), derived("tr(X*B)", "X", [])
     d.steps[:] = stranger.steps
     assert_refused(d)
+
+
+def test_what_a_zero_takes_with_it() -> None:
+    """Where one factor turns out to be zero, no step speaks of the others."""
+    text = "sum(vec(C') .* vec(C'))*t*kron(ones(n, m), (ones(n, 3) - ones(n, 3))*tan(ones(3, n)))"
+    found = matgrad.diff(text, wrt="t", let="t: scalar")
+    assert found.replay() is found.mixed
+    assert ex.is_zero(found.mixed)

@@ -165,7 +165,10 @@ def unrolled(e: Expr) -> Expr:
 def a_change(v: Expr, value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random change of a value; of an orthogonal matrix one in its tangent space, where Q'dQ is skew."""
     free = rng.normal(size=np.shape(value))
-    return value @ (free - free.T) if "orthogonal" in v.data[1] else free
+    if not v.data[1] & {"orthogonal", "orthonormal"}:
+        return free
+    inner = value.T @ free
+    return free - value @ (inner + inner.T) / 2
 
 
 def agree(

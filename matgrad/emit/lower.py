@@ -5,6 +5,8 @@
 | `Program.make` | common subexpressions once; a value and its derivative share work |
 | `associate` | products in the cheapest order, by dynamic programming over dimensions |
 | `factored` | inverses as solves; one factorization a matrix, Cholesky where it is positive definite |
+| `formed_inverses` | products with an inverse that is needed as an array, too, are no solves |
+| `joined` | u v' + u w' as one outer product |
 | `traced` | tr(A B) as an elementwise sum, tr(A^-1 B) by a solve |
 | `distributed` | (A + B) x as A x + B x where that is cheaper |
 | `scaled` | scalars are multiplied into the smallest part of a product |
@@ -90,6 +92,7 @@ class Lowering:
         self.values: dict[Expr, Value] = {}
         self.products: dict[Expr, Value] = {}  # products of links, by their normal form
         self.indices = indices or {}  # the loops around, by the name of their index
+        self.inverted: set[Expr] = set()  # inverses that are needed as arrays in any case
 
     # --- operations -------------------------------------------------------------------------------------------------
 
@@ -143,6 +146,8 @@ class Lowering:
             return self.number(-a.data[0])
         if a.op == "sub":
             return self.make("sub", (a.args[1], a.args[0]), a.shape)
+        if a.op == "mul" and a.args[0].op == "number":
+            return self.times(self.negative(a.args[0]), a.args[1])
         return self.make("neg", (a,), a.shape)
 
     def _entrywise(self, op: str, a: Value, b: Value) -> Value:
@@ -356,6 +361,7 @@ class Lowering:
         number = self.program.new_loop()
         inner = Lowering(self.program, {**self.indices, name: number})
         inner.values = {n: v for n, v in self.values.items() if name not in ex.index_names(n)}
+        inner.inverted = self.inverted
         inner.products = {n: v for n, v in self.products.items() if name not in ex.index_names(n)}
         index = inner._index(name)
         summand = inner.lower(e.args[0])
@@ -473,6 +479,12 @@ class Lowering:
             if k in (2, 3)
             else None
         )
+
+    def _call_rowsum(self, e: Expr) -> Value:
+        return self.total(self.value(e.args[0]), 1)
+
+    def _call_colsum(self, e: Expr) -> Value:
+        return self.total(self.value(e.args[0]), 0)
 
     def _call_norm2(self, e: Expr) -> Value:
         x = self.value(e.args[0])
@@ -800,6 +812,10 @@ class Lowering:
             if kind == ex.SCALAR:
                 return dense(self.make("size", (), (), a.cols))
             return dense(self.filled(self.number(1), (rows, cols)))
+        if a.how == INVERSE and a.matrix in self.inverted and b.kind == ex.MATRIX:
+            a = a._replace(how=DENSE, value=self.formed(a))
+        if b.how == INVERSE and b.matrix in self.inverted and a.kind == ex.MATRIX:
+            b = b._replace(how=DENSE, value=self.formed(b))
         if a.how == INVERSE and b.how == INVERSE:
             return self.pair(a, b._replace(how=DENSE, value=self.formed(b)), shape)
         if a.how == INVERSE:
@@ -950,7 +966,7 @@ class Lowering:
 
     def summed(self, terms: Sequence[Expr]) -> Value:
         """The sum of terms; multiples of the identity and diagonal matrices go to the diagonal only."""
-        total: Value | None = None
+        parts: list[Value] = []
         diagonal: Value | None = None
         shape = shape_of(terms[0])
         signed = sorted(
@@ -961,7 +977,9 @@ class Lowering:
             if d is not None:
                 diagonal = d if diagonal is None else self.add(diagonal, d)
                 continue
-            v = self.spread(t)
+            parts.append(self.spread(t))
+        total: Value | None = None
+        for v in self.joined(parts):
             total = v if total is None else self.add(total, v)
         if diagonal is None:
             assert total is not None
@@ -975,6 +993,31 @@ class Lowering:
             full = self.filled(diagonal, (shape[0],))
             return self.make("diag", (full,), shape)
         return self.make("add_diagonal", (self.filled(total, shape), diagonal), shape)
+
+    def joined(self, parts: list[Value]) -> list[Value]:
+        """Terms of a sum, with u v' + u w' as u (v + w)', and u w' + v w' as (u + v) w'."""
+        done = list(parts)
+        for side in (0, 1):
+            where: dict[Value, int] = {}
+            kept: list[Value] = []
+            for part in done:
+                inner = part.args[0] if part.op == "neg" else part
+                at = where.get(inner.args[side]) if inner.op == "outer" else None
+                if inner.op == "outer" and at is None:
+                    where[inner.args[side]] = len(kept)
+                if at is None:
+                    kept.append(part)
+                    continue
+                other = kept[at]
+                vectors = [
+                    self.negative(o.args[0].args[1 - side]) if o.op == "neg" else o.args[1 - side]
+                    for o in (other, part)
+                ]
+                both = [inner.args[side]] * 2
+                both[1 - side] = self.add(vectors[0], vectors[1])
+                kept[at] = self.make("outer", both, inner.shape)
+            done = kept
+        return done
 
     def _on_diagonal(self, t: Expr) -> Value | None:
         """The diagonal of a term c I or c diag(d), as a number or a vector."""
@@ -1163,6 +1206,36 @@ class Lowering:
             inside = self.value(x.args[0])
             return self.dot(inside, inside)
         return self.total(self.value(x))
+
+
+def formed_inverses(*roots: Expr) -> set[Expr]:
+    """The matrices whose inverses are needed as arrays: products with those are products then, not solves."""
+    found: set[Expr] = set()
+    seen: set[tuple[Expr, bool]] = set()
+    todo: list[tuple[Expr, bool]] = [(r, True) for r in roots]
+    while todo:
+        node, whole = todo.pop()
+        if (node, whole) in seen:
+            continue
+        seen.add((node, whole))
+        if node.kind == ex.MUL:
+            alone = len(node.chain) == 1
+            todo += [(a, whole and alone) for a in node.chain]
+            todo += [(a, True) for a in node.scalars]
+        elif node.kind == ex.ADD or (node.kind == ex.CALL and node.op == "transpose"):
+            todo += [(a, whole) for a in node.args]
+        elif node.kind == ex.CALL and node.op == "inv":
+            inside = node.args[0]
+            if whole and not has_property(inside, "diagonal"):
+                found.add(
+                    inside.args[0]
+                    if inside.kind == ex.CALL and inside.op == "transpose"
+                    else inside
+                )
+            todo.append((inside, True))
+        else:
+            todo += [(a, True) for a in node.args]
+    return found
 
 
 def broadcast_shape(a: Size, b: Size) -> Size:

@@ -17,7 +17,7 @@ from matgrad import __version__
 from matgrad import expr as ex
 from matgrad.dims import Poly, dim_atoms, dim_text
 from matgrad.emit.arrays import Term, compressed_terms, derivative_array
-from matgrad.emit.lower import Lowering, shape_of
+from matgrad.emit.lower import Lowering, formed_inverses, shape_of
 from matgrad.emit.program import Program, Size, Value
 from matgrad.emit.stable import stable
 from matgrad.expr import Expr
@@ -220,6 +220,7 @@ def lowered(function: Function) -> tuple[Program, list[Value], list[Term]]:
     program = Program()
     lowering = Lowering(program)
     roots = stable(*(o.expr for o in function.outputs))
+    lowering.inverted = formed_inverses(*roots)
     results: list[Value] = []
     if function.factors:
         o = function.outputs[0]

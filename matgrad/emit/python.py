@@ -143,15 +143,26 @@ class _Module:
         if f.direction:
             v = self.names.inputs[f.direction]
             wrt = self.names.inputs[self.plan.wrt[0].data[0]]
-            shape = shape_of(self.plan.wrt[0])
-            like = f", {wrt}" if self.target.like else ""
-            lines.append(f'{v} = _array("{v}", {v}, {len(shape)}{like})')
-            if shape:
-                # The sizes come from the variable itself.
-                if wrt not in used and lines:
-                    lines[0] = self._with_kept(wrt, arrays, used)
-                lines.append(f'_expect("{v}", {v}.shape, {wrt}.shape, "{self._words(shape)}")')
+            if wrt not in used and lines:
+                lines[0] = self._with_kept(wrt, arrays, used)
+            lines.append(f"{v} = _direction({v}, {wrt})")
         return lines
+
+    def _direction(self, direction: str) -> str:
+        """The function that checks the direction of `hvp`: its sizes come from the variable itself."""
+        v, wrt = self.names.inputs[direction], self.plan.wrt[0]
+        name, shape = self.names.inputs[wrt.data[0]], shape_of(wrt)
+        like = f", {name}" if self.target.like else ""
+        lines = [f"def _direction({v}, {name}):"]
+        lines.append(f'    """The direction, checked: of the shape of {name}."""')
+        if shape:
+            lines += self.target.fast_direction(v, name)
+        lines.append(f'    {v} = _array("{v}", {v}, {len(shape)}{like})')
+        if shape:
+            words = self._words(shape)
+            lines.append(f'    _expect("{v}", {v}.shape, {name}.shape, "{words}")')
+        lines.append(f"    return {v}")
+        return "\n".join(lines)
 
     def _with_kept(self, name: str, arrays: list[str], used: set[str]) -> str:
         returned = arrays + [self.names.sizes[s] for s in self.arguments.found]
@@ -236,7 +247,8 @@ class _Module:
             for arg, found, wanted, words in tests
         ]
         lines.append(f"    return {returned}")
-        parts = ["\n".join(lines), self.target.array_check]
+        directions = [f.direction for f in plan.functions if f.direction]
+        parts = ["\n".join(lines), *map(self._direction, directions), self.target.array_check]
         if tests or (directed and any(shape_of(w) for w in plan.wrt)):
             parts.append(_EXPECT)
         return parts

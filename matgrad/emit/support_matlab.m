@@ -15,12 +15,15 @@ function varargout = arguments_(names, given)
     if isempty(at)
       error('matgrad:arguments', 'the argument %s is missing; the arguments are %s', names{k}, strjoin(names, ', '));
     end
-    varargout{k} = number_(given{2 * at});
+    varargout{k} = number_(names{k}, given{2 * at});
   end
 end
 
-function value = number_(value)
+function value = number_(name, value)
   % A whole or logical value as double.
+  if isnumeric(value) && ~isreal(value)
+    error('matgrad:arguments', '%s should be real, not complex', name);
+  end
   if isinteger(value) || islogical(value)
     value = double(value);
   end
@@ -85,28 +88,22 @@ function v = rsv_(X)
 end
 
 function Y = polar_(X)
-  % U V' of the thin singular value decomposition U S V'.
-  [U, ~, V] = svd(X, 'econ');
-  Y = U * V';
+  % U V' of the singular value decomposition U S V', of its positive singular values.
+  [U, S, V] = svd(X, 'econ');
+  s = diag(S);
+  Y = (U .* (s > 1000 * eps(s(1)))') * V';
 end
 
 function Y = indmax_(X)
-  % 1 at the first largest entry, counted along the rows, 0 elsewhere.
-  T = X';
-  [~, at] = max(T(:));
-  Y = zeros(size(T));
-  Y(at) = 1;
-  Y = Y';
+  % 1 at the largest entry, 0 elsewhere; several largest share it equally.
+  largest = X == max(X(:));
+  Y = largest / sum(largest(:));
 end
 
 function Y = indmax_along_(X, axis)
-  % 1 at the first largest entry of each column (axis 1) or row (axis 2), 0 elsewhere.
-  [~, at] = max(X, [], axis);
-  if axis == 1
-    Y = double((1:size(X, 1))' == at);
-  else
-    Y = double((1:size(X, 2)) == at);
-  end
+  % 1 at the largest entry of each column (axis 1) or row (axis 2), 0 elsewhere; several largest share it equally.
+  largest = X == max(X, [], axis);
+  Y = largest ./ sum(largest, axis);
 end
 
 function y = lgamma_(x)

@@ -47,7 +47,7 @@ _NUMPY = _ARITHMETIC | {
     "dot:1": ("{0:0}.dot({1})", ATOM),
     "dot:2": ("np.vdot({0}, {1})", ATOM),
     "dot:turned": ("np.einsum('ij,ji->', {0}, {1})", ATOM),
-    "outer": ("np.outer({0}, {1})", ATOM),
+    "outer": ("{0:0}[:, None] * {1:2}", PRODUCT),
     "sum": ("{0:0}.sum()", ATOM),
     "sum:axis": ("{0:0}.sum(axis={axis})", ATOM),
     "norm": ("np.sqrt(np.vdot({0}, {0}))", ATOM),
@@ -234,11 +234,6 @@ class PythonTarget(TableTarget):
         """`/` divides whole numbers, `^` is a power."""
         return text.replace("^", "**").replace("/", "//")
 
-    def template(self, value: Value) -> str:
-        """The template of a call."""
-        found: str = getattr(TABLE[value.data[0]], self.name)
-        return found
-
     def _expand(self, value: Value, args: list[Code], _writer: Writer) -> Code:
         axes, ndim = value.data
         at = ", ".join(":" if i in axes else "None" for i in range(ndim))
@@ -381,6 +376,10 @@ class PythonTarget(TableTarget):
         """Lines that return at once where the arguments are as they should be."""
         return []
 
+    def fast_direction(self, v: str, name: str) -> list[str]:
+        """Lines that return at once where a direction is as it should be."""
+        return []
+
 
 _IN_PLACE = frozenset(
     f"np.{name}({{x}})"
@@ -400,8 +399,24 @@ _IN_PLACE = frozenset(
 )
 
 
+# Methods of arrays, where functions of NumPy would take another microsecond to call them.
+_NUMPY_FUNCTIONS = {
+    name: f"{{x}}.{method}()"
+    for name, method in {"max": "max", "min": "min", "prod": "prod", "cumsum": "cumsum"}.items()
+} | {
+    f"{name}:{way}": f"{{X}}.{name}(axis={way - 1})"
+    for name in ("max", "min", "prod", "cumsum")
+    for way in (1, 2)
+}
+_NUMPY_FUNCTIONS |= {"sigmoid": "special.expit({x})", "silu": "{x}*special.expit({x})"}
+
+
 class NumpyTarget(PythonTarget):
     """NumPy: a short way through the checks for arrays of float64, and functions of large arrays in place."""
+
+    def template(self, value: Value) -> str:
+        """The template of a call."""
+        return _NUMPY_FUNCTIONS.get(value.data[0]) or TABLE[value.data[0]].numpy
 
     def assigned(self, name: str, value: Value, code: Code, writer: Writer) -> list[str]:
         """The lines that give a value its name; a function of a matrix made for it is written over that."""
@@ -451,6 +466,16 @@ class NumpyTarget(PythonTarget):
         ]
         return lines
 
+    def fast_direction(self, v: str, name: str) -> list[str]:
+        """Lines that return at once where a direction is as it should be."""
+        return [
+            "    try:",
+            f"        if {v}.dtype is _FLOAT64 and {v}.shape == {name}.shape:",
+            f"            return {v}",
+            "    except AttributeError:",
+            "        pass",
+        ]
+
 
 def _is_view(value: Value) -> bool:
     """Whether code may give the memory of something else."""
@@ -486,6 +511,8 @@ def _real(value: Value, code: Code) -> Code:
 _NUMPY_ARRAY = '''def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:
@@ -520,6 +547,7 @@ def _solves(solve: str, name: str, flags: dict[str, str]) -> dict[str, tuple[str
 _JAX = {key: (text.replace("np.", "jnp."), level) for key, (text, level) in _NUMPY.items()}
 _JAX |= _PRODUCTS
 _JAX |= {
+    "outer": ("jnp.outer({0}, {1})", ATOM),
     "dot:2": ("jnp.vdot({0}, {1})", ATOM),
     "dot:turned": ("jnp.vdot({0:0}.T, {1})", ATOM),
     "norm": ("jnp.linalg.norm({0})", ATOM),
@@ -589,6 +617,8 @@ _JAX_FUNCTIONS = {
 _JAX_ARRAY = '''def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = jnp.asarray(value)
+    if jnp.iscomplexobj(array):
+        raise ValueError(f"{name} should be real, not complex")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     if array.ndim != axes:
@@ -806,10 +836,12 @@ for _way, _axis in ((1, 0), (2, 1)):
 _TORCH_ARRAY = '''def _array(name, value, axes, like):
     """The value as a tensor of floats with this number of axes."""
     if not isinstance(value, torch.Tensor):
-        if isinstance(like, torch.Tensor):
+        if isinstance(like, torch.Tensor) and like.is_floating_point():
             value = torch.as_tensor(value, dtype=like.dtype, device=like.device)
         else:
             value = torch.as_tensor(value, dtype=torch.float64)
+    if value.is_complex():
+        raise ValueError(f"{name} should be real, not complex")
     if not value.is_floating_point():
         value = value.to(torch.float64)
     if value.ndim != axes:

@@ -224,6 +224,7 @@ def _property_word(variable: Expr) -> str:
         "symmetric",
         "skew",
         "orthogonal",
+        "orthonormal",
         "lower",
         "upper",
         "invertible",
@@ -232,6 +233,7 @@ def _property_word(variable: Expr) -> str:
     found = next((p for p in order if p in properties), "")
     return {
         "spd": "symmetric positive definite",
+        "orthonormal": "with orthonormal columns",
         "lower": "lower triangular",
         "upper": "upper triangular",
     }.get(found, found)

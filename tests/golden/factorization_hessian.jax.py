@@ -40,8 +40,7 @@ def value_and_derivative(*, T, U, V):
 def hvp(v, *, T, U, V):
     """The second derivative times a direction v of U's shape."""
     T, U, V, _, _, _ = _arguments(T, U, V)
-    v = _array("v", v, 2)
-    _expect("v", v.shape, U.shape, "(m, p)")
+    v = _direction(v, U)
     return 2 * (v @ (V.T @ V))
 
 
@@ -68,9 +67,18 @@ def _arguments(T, U, V):
     return T, U, V, m, n, p
 
 
+def _direction(v, U):
+    """The direction, checked: of the shape of U."""
+    v = _array("v", v, 2)
+    _expect("v", v.shape, U.shape, "(m, p)")
+    return v
+
+
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = jnp.asarray(value)
+    if jnp.iscomplexobj(array):
+        raise ValueError(f"{name} should be real, not complex")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     if array.ndim != axes:

@@ -44,8 +44,7 @@ def value_and_derivative(*, T, U, V):
 def hvp(v, *, T, U, V):
     """The second derivative times a direction v of U's shape."""
     T, U, V, _, _, _ = _arguments(T, U, V)
-    v = _array("v", v, 2)
-    _expect("v", v.shape, U.shape, "(m, p)")
+    v = _direction(v, U)
     return 2 * v.dot(V.T.dot(V))
 
 
@@ -83,9 +82,23 @@ def _arguments(T, U, V):
     return T, U, V, m, n, p
 
 
+def _direction(v, U):
+    """The direction, checked: of the shape of U."""
+    try:
+        if v.dtype is _FLOAT64 and v.shape == U.shape:
+            return v
+    except AttributeError:
+        pass
+    v = _array("v", v, 2)
+    _expect("v", v.shape, U.shape, "(m, p)")
+    return v
+
+
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:

@@ -40,8 +40,7 @@ def value_and_derivative(*, T, U, V):
 def hvp(v, *, T, U, V):
     """The second derivative times a direction v of U's shape."""
     T, U, V, _, _, _ = _arguments(T, U, V)
-    v = _array("v", v, 2, U)
-    _expect("v", v.shape, U.shape, "(m, p)")
+    v = _direction(v, U)
     return 2 * (v @ (V.T @ V))
 
 
@@ -68,13 +67,22 @@ def _arguments(T, U, V):
     return T, U, V, m, n, p
 
 
+def _direction(v, U):
+    """The direction, checked: of the shape of U."""
+    v = _array("v", v, 2, U)
+    _expect("v", v.shape, U.shape, "(m, p)")
+    return v
+
+
 def _array(name, value, axes, like):
     """The value as a tensor of floats with this number of axes."""
     if not isinstance(value, torch.Tensor):
-        if isinstance(like, torch.Tensor):
+        if isinstance(like, torch.Tensor) and like.is_floating_point():
             value = torch.as_tensor(value, dtype=like.dtype, device=like.device)
         else:
             value = torch.as_tensor(value, dtype=torch.float64)
+    if value.is_complex():
+        raise ValueError(f"{name} should be real, not complex")
     if not value.is_floating_point():
         value = value.to(torch.float64)
     if value.ndim != axes:

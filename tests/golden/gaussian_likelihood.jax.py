@@ -25,18 +25,17 @@ def derivative(*, Sigma, C):
     """The derivative by Σ."""
     Sigma, C, n = _arguments(Sigma, C)
     factor1 = jnp.linalg.cholesky(Sigma)
-    M1 = jax.scipy.linalg.cho_solve((factor1, True), jax.scipy.linalg.cho_solve((factor1, True), C.T).T)
-    M2 = jax.scipy.linalg.cho_solve((factor1, True), jnp.eye(n, dtype=Sigma.dtype))
-    return 0.5 * (M1 - M2)
+    M1 = jax.scipy.linalg.cho_solve((factor1, True), jnp.eye(n, dtype=Sigma.dtype))
+    return 0.5 * (M1 @ (C @ M1) - M1)
 
 
 def value_and_derivative(*, Sigma, C):
     """Both, with shared work."""
     Sigma, C, n = _arguments(Sigma, C)
     factor1 = jnp.linalg.cholesky(Sigma)
-    M1 = jax.scipy.linalg.cho_solve((factor1, True), C)
-    M2 = jax.scipy.linalg.cho_solve((factor1, True), jnp.eye(n, dtype=Sigma.dtype))
-    return -0.5 * (2 * jnp.log(factor1.diagonal()).sum()) - 0.5 * M1.diagonal().sum(), 0.5 * (jax.scipy.linalg.cho_solve((factor1, True), M1.T) - M2)
+    M1 = jax.scipy.linalg.cho_solve((factor1, True), jnp.eye(n, dtype=Sigma.dtype))
+    M2 = M1 @ C
+    return -0.5 * (2 * jnp.log(factor1.diagonal()).sum()) - 0.5 * M2.diagonal().sum(), 0.5 * (M1 @ M2.T - M1)
 
 
 def _arguments(Sigma, C):
@@ -52,6 +51,8 @@ def _arguments(Sigma, C):
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = jnp.asarray(value)
+    if jnp.iscomplexobj(array):
+        raise ValueError(f"{name} should be real, not complex")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     if array.ndim != axes:

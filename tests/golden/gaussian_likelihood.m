@@ -25,17 +25,18 @@ function D = derivative(varargin)
   % The derivative by Σ.
   [Sigma, C, n] = checked_(varargin);
   factor1 = chol(Sigma, 'lower');
-  M1 = factor1' \ (factor1 \ (factor1' \ (factor1 \ C'))') - factor1' \ (factor1 \ eye(n));
-  D = 0.5 * M1;
+  M1 = factor1' \ (factor1 \ eye(n));
+  D = 0.5 * (M1 * (C * M1) - M1);
 end
 
 function [y, D] = value_and_derivative(varargin)
   % Both, with shared work.
   [Sigma, C, n] = checked_(varargin);
   factor1 = chol(Sigma, 'lower');
-  M1 = factor1' \ (factor1 \ C);
-  y = -0.5 * (2 * sum(log(diag(factor1)))) - 0.5 * sum(diag(M1));
-  D = 0.5 * (factor1' \ (factor1 \ M1') - factor1' \ (factor1 \ eye(n)));
+  M1 = factor1' \ (factor1 \ eye(n));
+  M2 = M1 * C;
+  y = -0.5 * (2 * sum(log(diag(factor1)))) - 0.5 * sum(diag(M2));
+  D = 0.5 * (M1 * M2' - M1);
 end
 
 function [Sigma, C, n] = checked_(given)
@@ -61,12 +62,15 @@ function varargout = arguments_(names, given)
     if isempty(at)
       error('matgrad:arguments', 'the argument %s is missing; the arguments are %s', names{k}, strjoin(names, ', '));
     end
-    varargout{k} = number_(given{2 * at});
+    varargout{k} = number_(names{k}, given{2 * at});
   end
 end
 
-function value = number_(value)
+function value = number_(name, value)
   % A whole or logical value as double.
+  if isnumeric(value) && ~isreal(value)
+    error('matgrad:arguments', '%s should be real, not complex', name);
+  end
   if isinteger(value) || islogical(value)
     value = double(value);
   end

@@ -26,16 +26,17 @@ def derivative(*, Sigma, C):
     """The derivative by Σ."""
     Sigma, C, _ = _arguments(Sigma, C)
     factor1 = _cholesky(Sigma)
-    M1 = _cholesky_solve(factor1, _cholesky_solve(factor1, C.T).T) - _cholesky_inverse(factor1)
-    return 0.5 * M1
+    M1 = _cholesky_inverse(factor1)
+    return 0.5 * (M1.dot(C.dot(M1)) - M1)
 
 
 def value_and_derivative(*, Sigma, C):
     """Both, with shared work."""
     Sigma, C, _ = _arguments(Sigma, C)
     factor1 = _cholesky(Sigma)
-    M1 = _cholesky_solve(factor1, C)
-    return -0.5 * (2 * np.log(factor1.diagonal()).sum()) - 0.5 * M1.diagonal().sum(), 0.5 * (_cholesky_solve(factor1, M1.T) - _cholesky_inverse(factor1))
+    M1 = _cholesky_inverse(factor1)
+    M2 = M1.dot(C)
+    return -0.5 * (2 * np.log(factor1.diagonal()).sum()) - 0.5 * M2.diagonal().sum(), 0.5 * (M1.dot(M2.T) - M1)
 
 
 def _arguments(Sigma, C):
@@ -61,6 +62,8 @@ def _arguments(Sigma, C):
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:

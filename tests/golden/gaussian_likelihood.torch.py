@@ -23,17 +23,18 @@ def derivative(*, Sigma, C):
     """The derivative by Σ."""
     Sigma, C, _ = _arguments(Sigma, C)
     factor1 = torch.linalg.cholesky(Sigma)
-    M1 = torch.cholesky_solve(torch.cholesky_solve(C.T, factor1).T, factor1) - torch.cholesky_inverse(factor1)
-    return 0.5 * M1
+    M1 = torch.cholesky_inverse(factor1)
+    return 0.5 * (M1 @ (C @ M1) - M1)
 
 
 def value_and_derivative(*, Sigma, C):
     """Both, with shared work."""
     Sigma, C, _ = _arguments(Sigma, C)
     factor1 = torch.linalg.cholesky(Sigma)
-    M1 = torch.cholesky_solve(C, factor1)
-    c1 = -0.5 * (2 * torch.sum(torch.log(torch.diagonal(factor1)))) - 0.5 * torch.sum(torch.diagonal(M1))
-    return c1, 0.5 * (torch.cholesky_solve(M1.T, factor1) - torch.cholesky_inverse(factor1))
+    M1 = torch.cholesky_inverse(factor1)
+    M2 = M1 @ C
+    c1 = -0.5 * (2 * torch.sum(torch.log(torch.diagonal(factor1)))) - 0.5 * torch.sum(torch.diagonal(M2))
+    return c1, 0.5 * (M1 @ M2.T - M1)
 
 
 def _arguments(Sigma, C):
@@ -49,10 +50,12 @@ def _arguments(Sigma, C):
 def _array(name, value, axes, like):
     """The value as a tensor of floats with this number of axes."""
     if not isinstance(value, torch.Tensor):
-        if isinstance(like, torch.Tensor):
+        if isinstance(like, torch.Tensor) and like.is_floating_point():
             value = torch.as_tensor(value, dtype=like.dtype, device=like.device)
         else:
             value = torch.as_tensor(value, dtype=torch.float64)
+    if value.is_complex():
+        raise ValueError(f"{name} should be real, not complex")
     if not value.is_floating_point():
         value = value.to(torch.float64)
     if value.ndim != axes:

@@ -31,7 +31,7 @@ def derivative(*, y, K, s):
     M1.flat[:: n + 1] += s
     factor1 = _cholesky(M1)
     v1 = _cholesky_solve(factor1, y)
-    return 0.5 * (_cholesky_inverse(factor1) - np.outer(v1, v1))
+    return 0.5 * (_cholesky_inverse(factor1) - v1[:, None] * v1)
 
 
 def value_and_derivative(*, y, K, s):
@@ -41,7 +41,7 @@ def value_and_derivative(*, y, K, s):
     M1.flat[:: n + 1] += s
     factor1 = _cholesky(M1)
     v1 = _cholesky_solve(factor1, y)
-    return 0.5 * y.dot(v1) + 0.5 * (2 * np.log(factor1.diagonal()).sum()), 0.5 * (_cholesky_inverse(factor1) - np.outer(v1, v1))
+    return 0.5 * y.dot(v1) + 0.5 * (2 * np.log(factor1.diagonal()).sum()), 0.5 * (_cholesky_inverse(factor1) - v1[:, None] * v1)
 
 
 def _arguments(y, K, s):
@@ -63,6 +63,8 @@ def _arguments(y, K, s):
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:

@@ -46,6 +46,8 @@ def _arguments(A, B, X):
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = jnp.asarray(value)
+    if jnp.iscomplexobj(array):
+        raise ValueError(f"{name} should be real, not complex")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     if array.ndim != axes:

@@ -41,8 +41,7 @@ def value_and_derivative(*, X, w, y):
 def hvp(v, *, X, w, y):
     """The second derivative times a direction v of w's shape."""
     X, w, _, _, _ = _arguments(X, w, y)
-    v = _array("v", v, 1)
-    _expect("v", v.shape, w.shape, "(n,)")
+    v = _direction(v, w)
     v1 = jax.nn.sigmoid(X @ w)
     return v1 * (1 - v1) * (X @ v) @ X
 
@@ -58,9 +57,18 @@ def _arguments(X, w, y):
     return X, w, y, m, n
 
 
+def _direction(v, w):
+    """The direction, checked: of the shape of w."""
+    v = _array("v", v, 1)
+    _expect("v", v.shape, w.shape, "(n,)")
+    return v
+
+
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = jnp.asarray(value)
+    if jnp.iscomplexobj(array):
+        raise ValueError(f"{name} should be real, not complex")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     if array.ndim != axes:

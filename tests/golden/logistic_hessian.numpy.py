@@ -11,6 +11,7 @@ Written by matgrad 0.1.0.
 """
 
 import numpy as np
+from scipy import special
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -25,7 +26,7 @@ def value(*, X, w, y):
 def derivative(*, X, w, y):
     """The derivative of order 2 by w."""
     X, w, _, _, _ = _arguments(X, w, y)
-    v1 = np.exp(-np.logaddexp(0, -X.dot(w)))
+    v1 = special.expit(X.dot(w))
     M1 = np.sqrt(v1 * (1 - v1))[:, None] * X
     return M1.T.dot(M1)
 
@@ -34,7 +35,7 @@ def value_and_derivative(*, X, w, y):
     """Both, with shared work."""
     X, w, y, _, _ = _arguments(X, w, y)
     v1 = X.dot(w)
-    v2 = np.exp(-np.logaddexp(0, -v1))
+    v2 = special.expit(v1)
     M1 = np.sqrt(v2 * (1 - v2))[:, None] * X
     return (np.logaddexp(0, v1) - y * v1).sum(), M1.T.dot(M1)
 
@@ -42,9 +43,8 @@ def value_and_derivative(*, X, w, y):
 def hvp(v, *, X, w, y):
     """The second derivative times a direction v of w's shape."""
     X, w, _, _, _ = _arguments(X, w, y)
-    v = _array("v", v, 1)
-    _expect("v", v.shape, w.shape, "(n,)")
-    v1 = np.exp(-np.logaddexp(0, -X.dot(w)))
+    v = _direction(v, w)
+    v1 = special.expit(X.dot(w))
     return (v1 * (1 - v1) * X.dot(v)).dot(X)
 
 
@@ -69,9 +69,23 @@ def _arguments(X, w, y):
     return X, w, y, m, n
 
 
+def _direction(v, w):
+    """The direction, checked: of the shape of w."""
+    try:
+        if v.dtype is _FLOAT64 and v.shape == w.shape:
+            return v
+    except AttributeError:
+        pass
+    v = _array("v", v, 1)
+    _expect("v", v.shape, w.shape, "(n,)")
+    return v
+
+
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:

@@ -40,8 +40,7 @@ def value_and_derivative(*, X, w, y):
 def hvp(v, *, X, w, y):
     """The second derivative times a direction v of w's shape."""
     X, w, _, _, _ = _arguments(X, w, y)
-    v = _array("v", v, 1, w)
-    _expect("v", v.shape, w.shape, "(n,)")
+    v = _direction(v, w)
     v1 = torch.sigmoid(X @ w)
     return v1 * (1 - v1) * (X @ v) @ X
 
@@ -57,13 +56,22 @@ def _arguments(X, w, y):
     return X, w, y, m, n
 
 
+def _direction(v, w):
+    """The direction, checked: of the shape of w."""
+    v = _array("v", v, 1, w)
+    _expect("v", v.shape, w.shape, "(n,)")
+    return v
+
+
 def _array(name, value, axes, like):
     """The value as a tensor of floats with this number of axes."""
     if not isinstance(value, torch.Tensor):
-        if isinstance(like, torch.Tensor):
+        if isinstance(like, torch.Tensor) and like.is_floating_point():
             value = torch.as_tensor(value, dtype=like.dtype, device=like.device)
         else:
             value = torch.as_tensor(value, dtype=torch.float64)
+    if value.is_complex():
+        raise ValueError(f"{name} should be real, not complex")
     if not value.is_floating_point():
         value = value.to(torch.float64)
     if value.ndim != axes:

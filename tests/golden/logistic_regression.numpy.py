@@ -10,6 +10,7 @@ Written by matgrad 0.1.0.
 """
 
 import numpy as np
+from scipy import special
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -24,14 +25,14 @@ def value(*, X, w, y):
 def derivative(*, X, w, y):
     """The derivative by w."""
     X, w, y, _, _ = _arguments(X, w, y)
-    return (np.exp(-np.logaddexp(0, -X.dot(w))) - y).dot(X)
+    return (special.expit(X.dot(w)) - y).dot(X)
 
 
 def value_and_derivative(*, X, w, y):
     """Both, with shared work."""
     X, w, y, _, _ = _arguments(X, w, y)
     v1 = X.dot(w)
-    return (np.logaddexp(0, v1) - y * v1).sum(), (np.exp(-np.logaddexp(0, -v1)) - y).dot(X)
+    return (np.logaddexp(0, v1) - y * v1).sum(), (special.expit(v1) - y).dot(X)
 
 
 def _arguments(X, w, y):
@@ -58,6 +59,8 @@ def _arguments(X, w, y):
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:

@@ -46,10 +46,12 @@ def _arguments(A, X, B):
 def _array(name, value, axes, like):
     """The value as a tensor of floats with this number of axes."""
     if not isinstance(value, torch.Tensor):
-        if isinstance(like, torch.Tensor):
+        if isinstance(like, torch.Tensor) and like.is_floating_point():
             value = torch.as_tensor(value, dtype=like.dtype, device=like.device)
         else:
             value = torch.as_tensor(value, dtype=torch.float64)
+    if value.is_complex():
+        raise ValueError(f"{name} should be real, not complex")
     if not value.is_floating_point():
         value = value.to(torch.float64)
     if value.ndim != axes:

@@ -39,8 +39,7 @@ def value_and_derivative(*, A, x, b, c):
 def hvp(v, *, A, x, b, c):
     """The second derivative times a direction v of x's shape."""
     A, x, _, c, _, _ = _arguments(A, x, b, c)
-    v = _array("v", v, 1)
-    _expect("v", v.shape, x.shape, "(n,)")
+    v = _direction(v, x)
     return 2 * (A @ v @ A + c * v)
 
 
@@ -56,9 +55,18 @@ def _arguments(A, x, b, c):
     return A, x, b, c, m, n
 
 
+def _direction(v, x):
+    """The direction, checked: of the shape of x."""
+    v = _array("v", v, 1)
+    _expect("v", v.shape, x.shape, "(n,)")
+    return v
+
+
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = jnp.asarray(value)
+    if jnp.iscomplexobj(array):
+        raise ValueError(f"{name} should be real, not complex")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     if array.ndim != axes:

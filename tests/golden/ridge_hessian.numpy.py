@@ -43,8 +43,7 @@ def value_and_derivative(*, A, x, b, c):
 def hvp(v, *, A, x, b, c):
     """The second derivative times a direction v of x's shape."""
     A, x, _, c, _, _ = _arguments(A, x, b, c)
-    v = _array("v", v, 1)
-    _expect("v", v.shape, x.shape, "(n,)")
+    v = _direction(v, x)
     return 2 * (A.dot(v).dot(A) + c * v)
 
 
@@ -71,9 +70,23 @@ def _arguments(A, x, b, c):
     return A, x, b, c, m, n
 
 
+def _direction(v, x):
+    """The direction, checked: of the shape of x."""
+    try:
+        if v.dtype is _FLOAT64 and v.shape == x.shape:
+            return v
+    except AttributeError:
+        pass
+    v = _array("v", v, 1)
+    _expect("v", v.shape, x.shape, "(n,)")
+    return v
+
+
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:

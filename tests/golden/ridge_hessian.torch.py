@@ -39,8 +39,7 @@ def value_and_derivative(*, A, x, b, c):
 def hvp(v, *, A, x, b, c):
     """The second derivative times a direction v of x's shape."""
     A, x, _, c, _, _ = _arguments(A, x, b, c)
-    v = _array("v", v, 1, x)
-    _expect("v", v.shape, x.shape, "(n,)")
+    v = _direction(v, x)
     return 2 * (A @ v @ A + c * v)
 
 
@@ -56,13 +55,22 @@ def _arguments(A, x, b, c):
     return A, x, b, c, m, n
 
 
+def _direction(v, x):
+    """The direction, checked: of the shape of x."""
+    v = _array("v", v, 1, x)
+    _expect("v", v.shape, x.shape, "(n,)")
+    return v
+
+
 def _array(name, value, axes, like):
     """The value as a tensor of floats with this number of axes."""
     if not isinstance(value, torch.Tensor):
-        if isinstance(like, torch.Tensor):
+        if isinstance(like, torch.Tensor) and like.is_floating_point():
             value = torch.as_tensor(value, dtype=like.dtype, device=like.device)
         else:
             value = torch.as_tensor(value, dtype=torch.float64)
+    if value.is_complex():
+        raise ValueError(f"{name} should be real, not complex")
     if not value.is_floating_point():
         value = value.to(torch.float64)
     if value.ndim != axes:

@@ -68,12 +68,15 @@ function varargout = arguments_(names, given)
     if isempty(at)
       error('matgrad:arguments', 'the argument %s is missing; the arguments are %s', names{k}, strjoin(names, ', '));
     end
-    varargout{k} = number_(given{2 * at});
+    varargout{k} = number_(names{k}, given{2 * at});
   end
 end
 
-function value = number_(value)
+function value = number_(name, value)
   % A whole or logical value as double.
+  if isnumeric(value) && ~isreal(value)
+    error('matgrad:arguments', '%s should be real, not complex', name);
+  end
   if isinteger(value) || islogical(value)
     value = double(value);
   end

@@ -18,7 +18,7 @@ def value(*, X, W, Y):
     """The value."""
     X, W, Y, _, _, _ = _arguments(X, W, Y)
     M1 = X.dot(W)
-    v1 = np.max(M1, axis=1)
+    v1 = M1.max(axis=1)
     return (np.log(np.exp(M1 - v1[:, None]).sum(axis=1)) + v1).sum() - np.vdot(Y, M1)
 
 
@@ -26,7 +26,7 @@ def derivative(*, X, W, Y):
     """The derivative by W."""
     X, W, Y, _, _, _ = _arguments(X, W, Y)
     M1 = X.dot(W)
-    M2 = M1 - np.max(M1, axis=1)[:, None]
+    M2 = M1 - M1.max(axis=1)[:, None]
     np.exp(M2, out=M2)
     return X.T.dot(M2 / M2.sum(axis=1)[:, None] - Y)
 
@@ -35,7 +35,7 @@ def value_and_derivative(*, X, W, Y):
     """Both, with shared work."""
     X, W, Y, _, _, _ = _arguments(X, W, Y)
     M1 = X.dot(W)
-    v1 = np.max(M1, axis=1)
+    v1 = M1.max(axis=1)
     M2 = M1 - v1[:, None]
     np.exp(M2, out=M2)
     v2 = M2.sum(axis=1)
@@ -68,6 +68,8 @@ def _arguments(X, W, Y):
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:

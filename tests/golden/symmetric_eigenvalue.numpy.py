@@ -22,14 +22,14 @@ def derivative(*, S):
     """The derivative by S."""
     S, _ = _arguments(S)
     v1 = _eigvecmax(S)
-    return np.outer(v1, v1)
+    return v1[:, None] * v1
 
 
 def value_and_derivative(*, S):
     """Both, with shared work."""
     S, _ = _arguments(S)
     v1 = _eigvecmax(S)
-    return _eigmax(S), np.outer(v1, v1)
+    return _eigmax(S), v1[:, None] * v1
 
 
 def _arguments(S):
@@ -49,6 +49,8 @@ def _arguments(S):
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:

@@ -26,7 +26,7 @@ def derivative(*, W, V, x, y):
     """The derivative by V."""
     W, V, x, y, _, _, _ = _arguments(W, V, x, y)
     v1 = np.tanh(V.dot(x))
-    return np.outer((W.dot(v1) - y).dot(W) * (1 - v1 ** 2), 2 * x)
+    return ((W.dot(v1) - y).dot(W) * (1 - v1 ** 2))[:, None] * (2 * x)
 
 
 def value_and_derivative(*, W, V, x, y):
@@ -34,7 +34,7 @@ def value_and_derivative(*, W, V, x, y):
     W, V, x, y, _, _, _ = _arguments(W, V, x, y)
     v1 = np.tanh(V.dot(x))
     v2 = W.dot(v1) - y
-    return v2.dot(v2), np.outer(v2.dot(W) * (1 - v1 ** 2), 2 * x)
+    return v2.dot(v2), (v2.dot(W) * (1 - v1 ** 2))[:, None] * (2 * x)
 
 
 def _arguments(W, V, x, y):
@@ -66,6 +66,8 @@ def _arguments(W, V, x, y):
 def _array(name, value, axes):
     """The value as an array of floats with this number of axes."""
     array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} should be real, not complex")
     if array.dtype.kind != "f":
         array = array.astype(float)
     if array.ndim != axes:
