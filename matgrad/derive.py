@@ -43,7 +43,7 @@ from matgrad.rewrite import (
     step_reason,
     without_definitions,
 )
-from matgrad.shapes import Declared, Typed, declare_all, read_with, unused_note
+from matgrad.shapes import Declared, Typed, declare_all, read, read_with, unused_note
 from matgrad.simplification import multiplied_out, shortest, simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, DIFFERENTIAL, Check, Line, Step
 from matgrad.structure import (
