@@ -10,7 +10,7 @@ from matgrad import expr as ex
 from matgrad.derive import Derivation
 from matgrad.emit.numpy import compiled
 from matgrad.shapes import read
-from matgrad.verify import SMALLER, Guard, Point, nudged, sample
+from matgrad.verify import SMALLER, Guard, Point, nudged, rounding, sample
 
 
 def checked(text: str, wrt: str, *let: str, order: int = 1) -> Derivation:
@@ -120,3 +120,18 @@ def test_nudged() -> None:
     point = Point([np.ones(3)], {}, {})
     (near,) = nudged(point, ex.variables(e)).values
     assert 0 < np.max(np.abs(near - 1)) < 1e-12
+
+
+def test_rounding_grows_with_the_numbers_on_the_way() -> None:
+    e = read("exp(t)*exp(-t)", {}).expr
+    variables = ex.variables(e)
+    small, large = (rounding(e, variables, Point([np.float64(t)], {}, {})) for t in (1.0, 30.0))
+    assert 1e-12 < small < 1e-9 < large
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_derivative_that_is_rounding_noise(seed: int) -> None:
+    """The columns are all the same, and the second derivative zero but for rounding."""
+    text = "softmax(exp(ones(3, n + 1))/(s*t), 1)"
+    let = ["s: scalar", "t: scalar"]
+    assert matgrad.diff(text, wrt="s", let=let, order=2, seed=seed).check is not None
