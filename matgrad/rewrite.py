@@ -466,6 +466,32 @@ def _index_sum_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.sum_over(name, first, last, ex.diff(e.args[0].args[0]))
 
 
+def _repeated_factors(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """A run of equal factors as a power, in every product."""
+
+    def change(node: Expr) -> Expr:
+        chain = node.chain
+        if node.kind != ex.MUL or not any(a is b for a, b in itertools.pairwise(chain)):
+            return node
+        runs = [(link, len(list(run))) for link, run in itertools.groupby(chain)]
+        links = (ex.power(link, ex.num(count)) for link, count in runs)
+        return ex.mul(ex.num(node.coefficient), *node.scalars, ex.mul(*links))
+
+    return ex.transform(e, change)
+
+
+def _repeated_factors_entrywise(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """Equal factors of elementwise products as powers."""
+
+    def change(node: Expr) -> Expr:
+        counts = Counter(node.args)
+        if node.op != "hadamard" or len(counts) == len(node.args):
+            return node
+        return ex.hadamard(*(ex.epower(a, ex.num(count)) for a, count in counts.items()))
+
+    return ex.transform(e, change)
+
+
 def _matrix_power(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """d(X^k) -> sum(r=0:k-1, X^r d(X) X^(k-1-r))."""
     base, exponent = e.args[0].args
@@ -1157,6 +1183,20 @@ def _read_off_vech_twice(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.mul(ex.transpose(duplication), found, duplication)
 
 
+def _read_off_tangent_twice(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The Hessian on the Stiefel manifold: the rows of the Jacobian of the gradient, projected on the tangent space."""
+    found = read_off(total, depends)
+    X = split_term(total, depends)[1].args[0].args[0]
+    eye, swap = ex.eye(found.shape.rows), ex.commutation(X.shape.cols, X.shape.cols)
+    if "orthogonal" in X.data[1]:
+        outside = ex.mul(ex.kron(ex.transpose(X), X), swap)
+        return ex.mul(ex.num(Fraction(1, 2)), ex.sub(eye, outside), found)
+    left = ex.kron(ex.eye(X.shape.cols), X)
+    symmetric = ex.add(ex.eye(swap.shape.rows), swap)
+    outside = ex.mul(ex.num(Fraction(1, 2)), left, symmetric, ex.transpose(left))
+    return ex.mul(ex.sub(eye, outside), found)
+
+
 def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """The partial derivatives by the entries below the diagonal, and those by their negatives above it."""
     found = read_off(total, depends)
@@ -1252,6 +1292,8 @@ PROCEDURES: dict[str, Procedure] = {
     "sum-sum": functools.partial(_distribute_over, "sum"),
     "blocks": _blocks,
     "linear-scalar": _linear_scalar,
+    "repeated-factors": _repeated_factors,
+    "repeated-factors-entrywise": _repeated_factors_entrywise,
     "scalar-differential": _scalar_differential,
     "matrix-power": _matrix_power,
     "index-sum-rule": _index_sum_rule,
@@ -1269,6 +1311,7 @@ PROCEDURES: dict[str, Procedure] = {
     "read-off-symmetric": _read_off_symmetric,
     "read-off-skew": _read_off_skew,
     "read-off-vech-twice": _read_off_vech_twice,
+    "read-off-tangent-twice": _read_off_tangent_twice,
     "duplication-kron": _duplication_kron,
     "duplication-outer": _duplication_outer,
     "stack-factor": _stack_factor,
@@ -1401,12 +1444,18 @@ def dependence(phase: str, wrt: tuple[Expr, ...]) -> Callable[[Expr], bool]:
 
     def depends(e: Expr) -> bool:
         known = memo.get(e)
-        if known is None:
-            for node in ex.postorder(e):
-                if node not in memo:
-                    memo[node] = node in moving or any(memo[a] for a in node.args)
-            known = memo[e]
-        return known
+        if known is not None:
+            return known
+        todo = [e]
+        while todo:  # not postorder: what is below a known node is not walked again
+            node = todo[-1]
+            missing = [a for a in node.args if a not in memo]
+            if missing:
+                todo.extend(missing)
+                continue
+            memo[node] = node in moving or any(memo[a] for a in node.args)
+            todo.pop()
+        return memo[e]
 
     return depends
 

@@ -146,8 +146,18 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return recorder.run("entries-of-product", e, e) if cost(after) < cost(e) else e
     if e.kind == ex.INDEX and e.args[0].kind == ex.CONST and e.args[0].op == "basis":
         return recorder.run("basis-entry", e, e)
+    if e.kind == ex.INDEX and _is(e.args[0], "transpose") and e.is_scalar and len(e.data) == 2:
+        i, j = e.data
+        return recorder.apply("entry-of-transpose", e, A=e.args[0].args[0], i=i, j=j)
     if e.kind != ex.CALL:
         return e
+    if e.op == "tr" and len(e.args[0].chain) > 1 and e.args[0].coefficient == 1:
+        *first, x, row = e.args[0].chain
+        if not e.args[0].scalars and (x.shape.kind, row.shape.kind) == (ex.VECTOR, ex.ROW):
+            y = ex.transpose(row)
+            if first:
+                return recorder.apply("trace-of-dyad", e, A=ex.mul(*first), x=x, y=y)
+            return recorder.apply("trace-of-outer", e, x=x, y=y)
     if e.op in ("abs", "sign") and e.is_scalar and has_property(e.args[0], "positive"):
         return recorder.apply(f"{e.op}-of-positive", e, x=e.args[0])
     if e.op == "sqrt" and e.is_scalar and _is(e.args[0], "power"):
@@ -720,18 +730,19 @@ def _selection(e: Expr, recorder: Recorder) -> Expr:
 
 def _blocks(e: Expr, recorder: Recorder) -> Expr:
     """A row of blocks times a column of blocks that fit, or times ones, where that is not longer."""
-    for row, column in itertools.pairwise(e.chain):
+    chain = e.chain
+    for i, (row, column) in enumerate(itertools.pairwise(chain)):
         if not _is_row_of_blocks(row):
             continue
-        product = ex.mul(row, column)
         if column.kind == ex.STACK and column.data == 1 and len(column.args) == row.data:
             pairs = list(zip(row.args, column.args, strict=True))
             if all(a.shape.cols == b.shape.rows for a, b in pairs):
-                if cost(ex.add(*(ex.mul(a, b) for a, b in pairs))) <= cost(product):
-                    return recorder.run("block-product", e, product)
-        if column.op == "ones" and column.shape.kind == ex.VECTOR and len(e.chain) == 2:
+                total = ex.add(*(ex.mul(a, b) for a, b in pairs))
+                if cost(ex.mul(*chain[:i], total, *chain[i + 2 :])) <= cost(ex.mul(*chain)):
+                    return recorder.run("block-product", e, ex.mul(row, column))
+        if column.op == "ones" and column.shape.kind == ex.VECTOR and len(chain) == 2:
             if not any(a.shape.kind == ex.VECTOR for a in row.args):
-                return recorder.run("block-sum", e, product)
+                return recorder.run("block-sum", e, ex.mul(row, column))
     return e
 
 
@@ -794,9 +805,12 @@ def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
         return recorder.apply("dot-ones", e, x=rest)
     if first.kind == ex.CALL and first.op == "transpose":
         inner = first.args[0]
+        last = chain[-1]
+        if inner.op == last.op == "basis" and len(chain) > 2:
+            A = ex.mul(*chain[1:-1])
+            return recorder.apply("entry-of-matrix", e, A=A, i=inner.data[1], j=last.data[1])
         if inner.kind == ex.CONST and inner.op == "basis":
             return recorder.apply("entry-of", e, x=rest, i=inner.data[1])
-        last = chain[-1]
         if len(chain) == 2 and last.kind == ex.CONST and last.op == "basis":
             return recorder.apply("entry-of-transposed", e, y=inner, i=last.data[1])
         if len(chain) == 2 and last.op == "ones":
