@@ -1465,6 +1465,7 @@ class Recorder:
     def __init__(self, wrt: tuple[Expr, ...], adjugate: bool = False) -> None:
         self.wrt = wrt
         self.adjugate = adjugate  # whether d det(X) is written with adj(X)
+        self.trying = False  # whether it is found out where multiplying out leads, which is not asked again within
         self.keeps_symmetry = False  # whether factors stay in the terms of a sum on both sides
         self.steps: list[Step] = []
         self.focus: Expr | None = None  # the term inside which rules are applied to a part
@@ -1484,8 +1485,17 @@ class Recorder:
         """A recorder of the same kind for trying something out."""
         other = Recorder(self.wrt, self.adjugate)
         other.enter(self.phase)
-        other.keeps_symmetry = self.keeps_symmetry
+        other.keeps_symmetry, other.trying = self.keeps_symmetry, self.trying
         return other
+
+    def mark(self) -> tuple[int, dict[Expr, Expr]]:
+        """What `back_to` needs to undo the steps from here on."""
+        return len(self.steps), dict(self._becomes)
+
+    def back_to(self, mark: tuple[int, dict[Expr, Expr]]) -> None:
+        """Undo steps."""
+        count, self._becomes = mark
+        del self.steps[count:]
 
     def forget(self) -> None:
         """Let what was rewritten be rewritten in another way from now on, within this phase."""
