@@ -155,7 +155,7 @@ def declare(text: str) -> Declared:
         text = _plain_declaration(text)
     head = re.split(r"[:(=]", text, maxsplit=1)[0].strip()
     try:
-        parsed = parse(text, "declaration", {canonical_name(head)})
+        parsed = _parsed_declaration(text, canonical_name(head))
     except SyntaxProblem as problem:
         meant = declaration(text)
         raise SyntaxProblem(
@@ -181,6 +181,12 @@ def declare(text: str) -> Declared:
             name, ex.SCALAR_SHAPE, (), "definition", None, (canonical_name(variable), body)
         )
     return _declaration(root, text)
+
+
+@functools.lru_cache(maxsize=1000)
+def _parsed_declaration(text: str, name: str) -> Parsed:
+    """The syntax tree of a declaration of a name: many expressions have the same ones."""
+    return parse(text, "declaration", {name})
 
 
 def declare_all(texts: Iterable[str]) -> dict[str, Declared]:
