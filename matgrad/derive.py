@@ -22,6 +22,7 @@ from matgrad.differential import (
 from matgrad.errors import (
     CheckFailed,
     LimitProblem,
+    Mark,
     MatgradError,
     NameProblem,
     Unsupported,
@@ -42,7 +43,7 @@ from matgrad.rewrite import (
     step_reason,
     without_definitions,
 )
-from matgrad.shapes import Declared, Typed, declare_all, read, unused_note
+from matgrad.shapes import Declared, Typed, declare_all, read, read_with, unused_note
 from matgrad.simplification import multiplied_out, shortest, simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, DIFFERENTIAL, Check, Line, Step
 from matgrad.structure import (
@@ -699,7 +700,7 @@ def diff(
         raise UsageError(
             "`--then` is a second derivative already", help="leave out `--order` and `--hvp`"
         )
-    typed = read(text, declarations([*_texts(let), *_texts(background)]))
+    typed = read_with(text, [*_texts(let), *_texts(background)])
     here = declarations(let)
     unused = tuple(unused_note(name, typed) for name in typed.unused if name in here)
     typed = typed._replace(notes=(*typed.notes, *unused))
@@ -868,8 +869,23 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
             known += f"; write `--wrt {alike[0]}`"
         elif name in typed.functions:
             known += f"; `{name}` is a function"
-        raise NameProblem(f"the variable `{wrt}` is not in the expression", help=known)
+        marks = _as_no_variable(typed, name)
+        raise NameProblem(
+            f"the variable `{wrt}` is not in the expression", marks, known, typed.text
+        )
     return typed.variables[name]
+
+
+def _as_no_variable(typed: Typed, name: str) -> tuple[Mark, ...]:
+    """Where a name that is no variable of an expression stands in it, or the whole of it."""
+    text = typed.text
+    places = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text))
+    if not places:
+        return (Mark(0, len(text.rstrip()), f"no `{name}` in it"),)
+    what = "a function" if name in typed.functions else "a size or an index, not a variable"
+    return tuple(
+        Mark(m.start(), m.end(), what if number == 0 else "") for number, m in enumerate(places)
+    )
 
 
 def _supported(v: Expr, again: bool, options: Options) -> None:

@@ -62,7 +62,7 @@ def test_formats() -> None:
         d.to("pdf")
     assert (
         caught.value.help
-        == "the formats are text, ascii, latex, json, matgrad, sympy, numpy, jax, torch, matlab"
+        == "the formats are text, ascii, latex, markdown, html, json, matgrad, sympy, numpy, jax, torch, matlab"
     )
 
 

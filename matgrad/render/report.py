@@ -11,6 +11,7 @@ from matgrad.definitions import Defined, definition_in, unknown_function
 from matgrad.dims import Dim, DimVar, dim_atoms
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr
+from matgrad.render.markup import html, markdown
 from matgrad.render.names import named, spoken
 from matgrad.render.text import (
     MARK_END,
@@ -587,6 +588,22 @@ def aligned(d: Derivation | Simplification, table: list[Row], ascii_table: list[
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
+def markdown_report(d: Derivation, style: str = "unicode", steps: str = "brief") -> str:
+    """The derivation as displayed mathematics in Markdown; notes and the outcome of the check below it."""
+    said = len(assumption_lines(d, style))  # in the formulas, too
+    return markdown(derivation_latex(d, steps), closing_lines(d, style)[said:])
+
+
+def html_report(
+    d: Derivation,
+    style: str = "unicode",
+    steps: str = "brief",
+    marks: list[bool | None] | None = None,
+) -> str:
+    """The derivation as a table in HTML, and paragraphs below it."""
+    return html(rows(d, style, steps, marks), closing_lines(d, style))
+
+
 def _latex_words(reason: str) -> str:
     """An ASCII reason for `\\text{...}`."""
     return re.sub(r"([_&%#$])", r"\\\1", reason).replace("^", "\\^{}")
@@ -799,6 +816,8 @@ FORMATS: dict[str, Callable[[Derivation], str]] = {
     "text": lambda d: plain(text_report(d)),
     "ascii": lambda d: plain(text_report(d, "ascii")),
     "latex": derivation_latex,
+    "markdown": markdown_report,
+    "html": html_report,
     "json": json_report,
     "matgrad": lambda d: answer_text(d),
 }

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from matgrad import expr as ex
 from matgrad.expr import Expr
+from matgrad.render.markup import html, markdown
 from matgrad.render.names import named
 from matgrad.render.report import (
     Row,
     aligned,
+    assumption_lines,
     closing_lines,
     definition_rows,
     free_name,
@@ -85,6 +87,22 @@ def latex_report(s: Simplification, steps: str = "brief") -> str:
     return aligned(s, _rows(s, "latex", steps), _rows(s, "ascii", steps))
 
 
+def markdown_report(s: Simplification, style: str = "unicode", steps: str = "brief") -> str:
+    """The report as displayed mathematics in Markdown; notes and the outcome of the check below it."""
+    said = len(assumption_lines(s, style))
+    return markdown(latex_report(s, steps), closing_lines(s, style, "equal")[said:])
+
+
+def html_report(
+    s: Simplification,
+    style: str = "unicode",
+    steps: str = "brief",
+    marks: list[bool | None] | None = None,
+) -> str:
+    """The report as a table in HTML, and paragraphs below it."""
+    return html(_rows(s, style, steps, marks), closing_lines(s, style, "equal"))
+
+
 def answer_text(s: Simplification, style: str = "matgrad") -> str:
     """The result alone, as the language reads it back without the declarations of this run."""
     e = with_sizes_named(s.simplified, measures(s.typed))
@@ -117,6 +135,8 @@ FORMATS: dict[str, Callable[[Simplification], str]] = {
     "text": lambda s: plain(text_report(s)),
     "ascii": lambda s: plain(text_report(s, "ascii")),
     "latex": latex_report,
+    "markdown": markdown_report,
+    "html": html_report,
     "json": json_report,
     "matgrad": answer_text,
 }
