@@ -23,7 +23,7 @@ BEYOND = {
     "negative exponent": ("tr(X^-1000000)", "stands for any power"),
     "integer": ("9^9^9^9*x'x", "named scalar"),
     "digits": ("9" * 500 + "*x'x", "digits"),
-    "exponent of ten": ("1e99999*x'x", "digits"),
+    "exponent of ten": ("1e99999*x'x", "exponents from"),
     "size": ("sum(ones(9999999)) + c", "sizes up to"),
     "powers in each other": ("c^" * 40 + "c", "name of their own"),
     "stacks in each other": ("[" * 60 + "x" + "; x]" * 60, "one after the other"),
