@@ -23,6 +23,7 @@ from matgrad.steps import DIFFERENTIAL
 from matgrad.trace_form import derivative_shape
 
 MOST = 15  # operands of one product, and terms of one sum that have one derivative
+FACTORS = 8  # of a product that a longer one is made of
 PIECE = 12  # nodes of a formula that is not cut
 CONSTANT = 6  # symbols of a constant that has no name
 
@@ -67,7 +68,7 @@ def _grouped(e: Expr) -> Expr:
 def _in_groups(factors: list[Expr], product: Callable[..., Expr]) -> list[Expr]:
     """The factors in groups of groups, so that there are at most MOST of them."""
     while len(factors) > MOST:
-        parts = _evenly(factors, len(factors) // ex.SHORTEST_GROUP)
+        parts = _evenly(factors, len(factors) // FACTORS)
         factors = [ex.group(product(*part)) for part in parts]
     return factors
 

@@ -7,7 +7,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -911,6 +911,150 @@ def evaluate(
             raise
         words = f"internal error: {type(problem).__name__}: {problem}"
         sys.exit(fail(InternalError(words), as_json))
+
+
+@main.command(epilog=_DECLARATIONS)
+@click.argument("file", metavar="[FILE|-]", default="-")
+@click.option("--wrt", multiple=True, metavar="X", help="The variable of lines that name none.")
+@click.option("--let", multiple=True, metavar="DECL", help="A declaration; repeatable.")
+@click.option("--let-file", metavar="FILE", help="Read declarations from a file, one a line.")
+@click.option(
+    "--order", type=click.IntRange(1, 8), default=1, metavar="N", help="The N-th derivative."
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["mixed", "denominator", "numerator"]),
+    default="mixed",
+    help="How Jacobians and gradients are laid out.",
+)
+@click.option(
+    "--structured",
+    type=click.Choice(["subspace", "cookbook"]),
+    default="subspace",
+    help="By a symmetric matrix: the gradient in that subspace, or by independent entries.",
+)
+@click.option(
+    "--check/--no-check",
+    default=False,
+    help="Verify each answer numerically, which takes ten times as long (default: no).",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), default=1, metavar="N", help="Work by N processes."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of the random points."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, max=1e6, min_open=True),
+    default=30.0,
+    metavar="SECONDS",
+    help="Give up on a line after this long.",
+)
+def batch(file: str, let_file: str | None, jobs: int, **options: Any) -> None:
+    """One expression a line in, one JSON object a line out, in the order of the lines.
+
+    \b
+    printf "x'A x wrt x\\nln det(X)\\n" | matgrad batch
+    matgrad batch expressions.txt --wrt x --jobs 2
+
+    A line is EXPR, or EXPR wrt X. Blank lines and those that begin with # give no object. A line that is wrong gives an
+    object with an error, and the rest go on. The exit code is 0, or the largest that a line alone would have.
+    """
+    import json
+
+    from matgrad.batch import Setting, items, settle_all
+
+    worst = 0
+    try:
+        let = (*options.pop("let"), *read_declarations(let_file))
+        setting = Setting(let=let, **options)
+        with _opened(file) as source:
+            lines = (line.decode("utf-8", "replace") for line in source)
+            for found, code in settle_all(items(lines), setting, jobs):
+                click.echo(json.dumps(found, ensure_ascii=not use_unicode(sys.stdout)))
+                worst = max(worst, code)
+    except MatgradError as problem:
+        worst = fail(problem)
+    sys.exit(worst)
+
+
+@contextlib.contextmanager
+def _opened(file: str) -> Iterator[IO[bytes]]:
+    """A file, or standard input for `-`."""
+    if file == "-":
+        if sys.stdin is None:
+            raise UsageError("there is no standard input to read")
+        yield sys.stdin.buffer
+        return
+    try:
+        with open(file, "rb") as source:
+            yield source
+    except OSError as problem:
+        raise UsageError(
+            f"`{file}` cannot be read: {(problem.strerror or 'no reason given').lower()}",
+            help="`matgrad batch` takes the name of a text file, or `-` for standard input",
+        ) from None
+
+
+@main.command()
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, max=1e6, min_open=True),
+    default=30.0,
+    metavar="SECONDS",
+    help="Give up on a line after this long.",
+)
+def repl(timeout: float) -> None:
+    """An interactive session: declarations are kept, expressions are differentiated. `help` says more.
+
+    \b
+    matgrad repl
+    printf "let S: symmetric\\nx'S x wrt x\\n" | matgrad repl
+    """
+    import shutil
+
+    from matgrad.session import Session
+
+    style = "unicode" if use_unicode(sys.stdout) else "ascii"
+    session = Session(style, max(shutil.get_terminal_size((100, 24)).columns, 40), timeout)
+    for line in _typed_lines():
+        try:
+            text = session.answer(line)
+            if text:
+                show(text, None)
+        except MatgradError as problem:
+            for one in (problem, *problem.others):
+                one.help = one.help.replace("`--let '", "`let ").replace("'`", "`")
+            fail(problem)
+        except Exception as problem:
+            fail(InternalError(f"internal error: {type(problem).__name__}: {problem}"))
+        if session.is_over:
+            break
+
+
+def _typed_lines() -> Iterator[str]:
+    """The lines of standard input, with a prompt and a history where that is a terminal."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        for raw in sys.stdin.buffer if sys.stdin is not None else ():
+            yield raw.decode("utf-8", "replace")
+        return
+    with contextlib.suppress(ImportError):  # a history and line editing, where the system has them
+        import readline  # noqa: F401
+    while (line := _typed_line()) is not None:
+        yield line
+
+
+def _typed_line() -> str | None:
+    """A line that the user types; an empty one instead of an interrupted one, and None at the end."""
+    try:
+        return input("matgrad> ")
+    except KeyboardInterrupt:
+        click.echo()
+        return ""
+    except EOFError:
+        click.echo()
+        return None
 
 
 @main.command()

@@ -134,6 +134,7 @@ class Derivation:
         self.sums: list[tuple[Expr, list[Step], Expr]] = []
         self.differentiated = self.subject
         whole = options.whole or options.definition or direction is not None
+        whole = whole or self.tangent_twice or self.by_vech_twice
         if not whole and is_large(self.subject, wrt):
             self.differentiated = self._with_powers()
         if not whole and is_large(self.differentiated, wrt):

@@ -618,11 +618,13 @@ def epower(base: Expr, exponent: Expr) -> Expr:
 
 
 LARGE = 200  # symbols of an expression that is differentiated by pieces
-SHORTEST_GROUP = 8  # operands of a product or a sum that may be kept together
+SHORTEST_GROUP = 4  # operands of a product or a sum that may be kept together
 
 
 def group(e: Expr) -> Expr:
     """A long product or sum kept together, as in brackets, where it would become part of a longer one."""
+    if e.kind == CALL and e.data[0] == "transpose":
+        return transpose(group(e.args[0]))
     flat = e.kind in (ADD, MUL) or (e.kind == CALL and e.data[0] == "hadamard")
     if not flat or len(e.args) < SHORTEST_GROUP:
         return e

@@ -166,7 +166,7 @@ def declare(text: str) -> Declared:
         text = _plain_declaration(text)
     head = re.split(r"[:(=]", text, maxsplit=1)[0].strip()
     try:
-        parsed = parse(text, "declaration", {canonical_name(head)})
+        parsed = _parsed_declaration(text, canonical_name(head))
     except SyntaxProblem as problem:
         raise SyntaxProblem(
             "this is not a declaration",
@@ -210,6 +210,12 @@ def _is_declaration(text: str) -> bool:
         return parsed.root.kind == "definition" or bool(_declaration(parsed.root, text))
     except MatgradError:
         return False
+
+
+@functools.lru_cache(maxsize=1000)
+def _parsed_declaration(text: str, name: str) -> Parsed:
+    """The syntax tree of a declaration of a name: many expressions have the same ones."""
+    return parse(text, "declaration", {name})
 
 
 def declare_all(texts: Iterable[str]) -> dict[str, Declared]:

@@ -1130,6 +1130,7 @@ def _over_inverse(e: Expr, recorder: Recorder) -> Expr:
     return e
 
 
+MOST_TERMS = 8  # of a sum that is multiplied out, and in it
 MAX_MULTIPLIED = 60  # symbols of a sum that is multiplied out to see whether terms cancel
 
 _cancelling: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()
@@ -1138,6 +1139,9 @@ _cancelling: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()
 def _multiply_out(e: Expr, recorder: Recorder) -> Expr:
     """Products of sums multiplied out, where that makes terms cancel."""
     if recorder.keeps_symmetry or recorder.trying or cost(e) > MAX_MULTIPLIED:
+        return e
+    near = (e, *e.args, *(a for t in e.args for a in t.args))
+    if any(a.kind == ex.ADD and len(a.args) > MOST_TERMS for a in near):
         return e
     known = _cancelling.get(e)
     if known is None:

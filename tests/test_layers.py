@@ -55,6 +55,8 @@ ORDER = [
     "usercode",
     "verdict",
     "files",
+    "batch",
+    "session",
     "cli",
     "pytest_plugin",
     "__main__",

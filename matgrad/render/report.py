@@ -727,7 +727,12 @@ def json_report(d: Derivation, ascii_only: bool = False) -> str:
 
 
 def answer_text(d: Derivation, style: str = "matgrad") -> str:
-    """The answers alone, one a line, as the language reads them back without the declarations of this run.
+    """The answers alone, one a line."""
+    return "\n".join(answer_texts(d, style))
+
+
+def answer_texts(d: Derivation, style: str = "matgrad") -> list[str]:
+    """The answers as the language reads them back without the declarations of this run.
 
     A size that was only inferred is a number that no one has named yet: n is written `len(x)`, m n `rows(X) cols(X)`.
     """
@@ -740,7 +745,7 @@ def answer_text(d: Derivation, style: str = "matgrad") -> str:
         longer = _texts(d, style, lambda e: ex.resized(e, sizes))
         if not _read_back(found, d) and _read_back(longer, d):
             found = longer
-    return "\n".join(found)
+    return found
 
 
 def _texts(d: Derivation, style: str, change: Callable[[Expr], Expr]) -> list[str]:
