@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from matgrad import expr as ex
 from matgrad.derive import Derivation, Options, declarations, verify, verify_lines
 from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_mul, dim_substituted
-from matgrad.errors import CheckFailed, MatgradError, Unsupported
+from matgrad.errors import CheckFailed, MatgradError, ShapeProblem, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import TABLE, Function
 from matgrad.render.text import render
@@ -617,6 +617,9 @@ def examine(found: Problem, definition: bool = False) -> Outcome:
         verify(derivation)
     except Unsupported as refusal:
         return Outcome("unsupported", refusal.message)
+    except ShapeProblem as nowhere:  # 1/tr(N) for a skew N: the expression has a value nowhere
+        kind = "unsupported" if nowhere.message == "division by zero" else "crash"
+        return Outcome(kind, _summary(nowhere))
     except CheckFailed as wrong:
         return Outcome("wrong", "check: " + re.sub(r"by \S+ at", "by far at", wrong.message))
     except Exception as crash:  # whatever it is, it is a finding
