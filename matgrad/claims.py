@@ -7,6 +7,7 @@ expression and a user's code are compared in the same way.
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -81,11 +82,16 @@ class Claim(NamedTuple):
     unknown: tuple[str, ...]  # names that neither the expression has nor a declaration knows
 
 
+def _first(d: Derivation) -> Derivation:
+    """The derivation of the first derivative."""
+    while d.inner is not None:
+        d = d.inner
+    return d
+
+
 def scope(d: Derivation, let: Sequence[str]) -> dict[str, Declared]:
     """The names of a derivation, with the sizes that were found, as declarations; and the others that were declared."""
-    first = d
-    while first.inner is not None:
-        first = first.inner
+    first = _first(d)
     known = declarations(list(let))
     for name, variable in first.typed.variables.items():
         known[name] = Declared(name, variable.shape, tuple(variable.data[1]), "variable")
@@ -98,7 +104,7 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
     Raises SyntaxProblem and NameProblem. A claim of another shape is read; so is one whose shapes do not fit together.
     """
     declared = scope(d, let)
-    parsed = parse_with(text, declared)
+    parsed = _with_locals(parse_with(text, declared), _first(d).typed.text, declared)
     expected = d.derivative.shape
     problem: MatgradError | None = None
     found: Expr | None = None
@@ -121,6 +127,22 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
             parsed, found = other
             problem = None
     return Claim(text, parsed, declared, found, problem, unknown)
+
+
+_WHERE = re.compile(r"\bwhere\b(.+)", re.DOTALL)
+
+
+def _with_locals(parsed: Parsed, expression: str, declared: Mapping[str, Declared]) -> Parsed:
+    """A claim that uses names which stand for formulas in the expression, as in `norm2(r)^2 where r = A*x - b`."""
+    found = _WHERE.search(expression)
+    if found is None:
+        return parsed
+    known = {n.value for n in parse_with(expression, declared).nodes if n.kind == "local_name"}
+    if not any(n.kind == "name" and n.value in known for n in parsed.nodes):
+        return parsed
+    own = _WHERE.search(parsed.text)
+    body, more = (parsed.text[: own.start()], f",{own[1]}") if own else (parsed.text, "")
+    return parse_with(f"{body} where{found[1]}{more}", declared)
 
 
 def _with_known_sizes(
@@ -511,7 +533,7 @@ def is_really_there(ground: Ground, rest: Expr) -> bool:
 def further_assumptions(d: Derivation, claim: Expr) -> list[tuple[str, Expr]]:
     """What a claim takes for granted that the derivation does not: a matrix that it inverts is invertible."""
     known = set(d.assumptions)
-    inverted = {e.args[0] for e in ex.postorder(d.expression, d.derivative) if e.op == "inv"}
+    inverted = {_bare(e.args[0]) for e in ex.postorder(d.expression, d.derivative) if e.op == "inv"}
     found: dict[tuple[str, Expr], None] = {}
     for e in ex.postorder(claim):
         if e.kind != ex.CALL:
@@ -520,9 +542,14 @@ def further_assumptions(d: Derivation, claim: Expr) -> list[tuple[str, Expr]]:
         if e.op == "inv" and not has_property(e.args[0], "invertible"):
             wanted.append(("invertible", e.args[0]))
         for item in wanted:
-            if item not in known and item[1] not in inverted:
+            if item not in known and _bare(item[1]) not in inverted:
                 found[item] = None
     return list(found)
+
+
+def _bare(e: Expr) -> Expr:
+    """A matrix without a transpose around it, which is invertible whenever the other is."""
+    return e.args[0] if e.op == "transpose" else e
 
 
 def with_values(root: Expr) -> list[Expr]:
