@@ -24,6 +24,7 @@ from matgrad.expr import Expr, Shape
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse
 from matgrad.properties import has_property, push_transposes
+from matgrad.render.report import value_name
 from matgrad.rewrite import Recorder, assumptions
 from matgrad.shapes import Declared, interpret, parse_with
 from matgrad.simplification import simplify
@@ -104,7 +105,7 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
     Raises SyntaxProblem and NameProblem. A claim of another shape is read; so is one whose shapes do not fit together.
     """
     declared = scope(d, let)
-    parsed = _with_locals(parse_with(text, declared), _first(d).typed.text, declared)
+    parsed = _with_locals(parse_with(text, declared), d, declared)
     expected = d.derivative.shape
     problem: MatgradError | None = None
     found: Expr | None = None
@@ -132,17 +133,25 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
 _WHERE = re.compile(r"\bwhere\b(.+)", re.DOTALL)
 
 
-def _with_locals(parsed: Parsed, expression: str, declared: Mapping[str, Declared]) -> Parsed:
-    """A claim that uses names which stand for formulas in the expression, as in `norm2(r)^2 where r = A*x - b`."""
+def _with_locals(parsed: Parsed, d: Derivation, declared: Mapping[str, Declared]) -> Parsed:
+    """A claim that uses names which stand for formulas in the expression, as in `norm2(r)^2 where r = A*x - b`, or the
+    name that reports give the expression: y in `y (1 - y)`."""
+    expression = _first(d).typed.text
     found = _WHERE.search(expression)
-    if found is None:
-        return parsed
+    body = expression[: found.start()] if found else expression
     known = {n.value for n in parse_with(expression, declared).nodes if n.kind == "local_name"}
-    if not any(n.kind == "name" and n.value in known for n in parsed.nodes):
+    spoken = {n.value for n in parsed.nodes if n.kind == "name"}
+    y = value_name(d)
+    of_value = y in spoken and y not in known and y not in declared
+    formulas = [found[1]] if found and (of_value or spoken & known) else []
+    formulas += [f" {y} = {body.strip()}"] if of_value else []
+    if not formulas:
         return parsed
     own = _WHERE.search(parsed.text)
-    body, more = (parsed.text[: own.start()], f",{own[1]}") if own else (parsed.text, "")
-    return parse_with(f"{body} where{found[1]}{more}", declared)
+    if own:
+        formulas.append(own[1])
+    claim = parsed.text[: own.start()] if own else parsed.text
+    return parse_with(f"{claim.rstrip()} where{','.join(formulas)}", declared)
 
 
 def _with_known_sizes(

@@ -61,7 +61,7 @@ class Cli(click.Group):
         sys.exit(result if isinstance(result, int) else 0)
 
     def with_minus(self, arguments: list[str]) -> list[str]:
-        """The arguments with a blank before an expression that begins with a minus, so that it is not an option."""
+        """The arguments with an expression that begins with a minus behind `--`, so that it is not an option."""
         command = self.commands.get(arguments[0]) if arguments else None
         if command is None:
             return arguments
@@ -70,14 +70,14 @@ class Cli(click.Group):
         for argument in arguments:
             if "-" + argument in known and argument not in known and len(argument) > 2:
                 raise click.UsageError(f"No such option '{argument}'. Did you mean '-{argument}'?")
-        out = arguments[:1]
-        for before, argument in itertools.pairwise(arguments):
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        options, expressions = arguments[:1], arguments[end + 1 :]
+        for before, argument in itertools.pairwise(arguments[:end]):
             minus = argument[:1] == "-" and argument[1:2] != "-" and argument not in known
             option = argument[:2] in taking  # -oFILE
-            out.append(
-                " " + argument if minus and not option and before not in taking else argument
-            )
-        return out
+            expression = minus and not option and before not in taking
+            (expressions if expression else options).append(argument)
+        return [*options, "--", *expressions] if expressions else options
 
 
 def _takes_value(parameter: click.Parameter) -> bool:

@@ -260,7 +260,7 @@ def _turned(case: Case) -> Iterator[Guess]:
             words += f" (the gradient in the {'mixed' if d.layout == 'numerator' else 'numerator'} layout)"
         diagnosis = Diagnosis("row", words)
     elif subject.is_scalar or d.wrt.is_scalar:
-        note = "" if d.wrt.is_scalar else " (the gradient in the numerator layout)"
+        note = "" if d.by_number else " (the gradient in the numerator layout)"
         if d.layout == "numerator" and note:
             note = " (the gradient in the mixed layout)"
         diagnosis = Diagnosis("transposed", "transposed" + note)
@@ -359,7 +359,7 @@ def _by_rows(case: Case) -> Iterator[Guess]:
     """A Jacobian whose vec takes a matrix by rows."""
     d = case.d
     y, x = d.expression.shape, d.wrt.shape
-    if d.subject.is_scalar or d.wrt.is_scalar or d.layout != "mixed":
+    if d.subject.is_scalar or d.by_number or d.layout != "mixed":
         return
     if ex.MATRIX not in (y.kind, x.kind):
         return
@@ -394,7 +394,7 @@ def _structures(case: Case) -> Iterator[Guess]:
     d = case.d
     kind = structure(d.wrt)
     x = d.wrt.data[0]
-    if not kind:
+    if not kind or d.entry is not None:
         return
     asked = d.options.structured
     others = [("free", f"{x} is taken for a matrix with free entries, and it is {kind}")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
@@ -19,6 +19,7 @@ from matgrad.render.text import (
     TO_ASCII,
     name_text,
     render,
+    render_all,
     shape_label,
     space_text,
 )
@@ -126,7 +127,7 @@ def subject_label(d: Derivation, style: str) -> str:
 
 def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str:
     """`∂y/∂X`, `∂²y/∂x²`, `∂vec(Y)/∂vec(X)ᵀ`; `dy/dX` in ASCII; a fraction in LaTeX."""
-    if d.direction is not None and d.inner is not None:
+    if d.direction is not None and d.entry is None:
         v = name_text(d.direction.data[0], style)
         x = name_text(d.wrt.data[0], style)
         mark = _partial(style)
@@ -136,14 +137,15 @@ def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str
         return f"{second}[{v}]" if d.wrt.shape.kind == ex.MATRIX else f"({second}) {v}"
     wrt = (part or d.parts[0]).wrt
     history = _history(d)
-    variables = [h.wrt for h in history[:-1]] + [wrt]
+    variables = [*(h.entry or h.wrt for h in history[:-1]), d.entry or wrt]
     mark, y = _partial(style), value_name(d)
     order = len(variables)
-    names = [name_text(v.data[0], style) for v in variables]
+    names = [render(v, style) for v in variables]
     raised = _raised(order, style)
-    flat = d.expression.shape.kind in (ex.SCALAR, ex.VECTOR) or wrt.is_scalar
+    by_number = variables[-1].is_scalar
+    flat = d.expression.shape.kind in (ex.SCALAR, ex.VECTOR) or by_number
     if order > 1 and len(set(variables)) == 1:
-        if wrt.is_scalar or (wrt.shape.kind == ex.VECTOR and order == 2 and flat):
+        if by_number or (wrt.shape.kind == ex.VECTOR and order == 2 and flat):
             return _over(f"{mark}{raised}{y}", f"{mark}{names[0]}{raised}", style)
     if order == 2 and history[0].expression.is_scalar:
         halves = (d.by_vech_twice, by_vech(wrt, d.subject, d.options.structured))
@@ -157,7 +159,7 @@ def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str
             f"{mark}{raised}{y}", f"{mark}{below[0]} {mark}{below[1]}".replace("  ", " "), style
         )
     x = names[-1]
-    if wrt.shape.kind == ex.MATRIX and not d.subject.is_scalar:
+    if variables[-1].shape.kind == ex.MATRIX and not d.subject.is_scalar:
         half = by_vech(wrt, d.subject, d.options.structured)
         x = _transposed(_vec(x, style, "vech" if half else "vec"), style)
     above = subject_label(d, style)
@@ -337,12 +339,13 @@ def rows(
 def _definition_rows(d: Derivation, style: str, nodes: list[Expr]) -> list[Row]:
     """What names stand for, except y, which is on the screen already."""
     y = _history(d)[0].expression
-    return [definition_row(e, d.names, style) for e in nodes if e is not y]
+    return definition_rows([e for e in nodes if e is not y], d.names, style)
 
 
-def definition_row(e: Expr, names: Mapping[Expr, str], style: str) -> Row:
-    """`h₁ = tanh(W₁ x)`."""
-    return Row(name_text(names[e], style), render(e, style, names=names), "")
+def definition_rows(nodes: Sequence[Expr], names: Mapping[Expr, str], style: str) -> list[Row]:
+    """`h₁ = tanh(W₁ x)`, one row each."""
+    texts = render_all(nodes, style, names)
+    return [Row(name_text(names[e], style), text, "") for e, text in texts.items()]
 
 
 def _differential_of(name: str, style: str) -> str:
@@ -356,8 +359,8 @@ def _part_rows(
     """The rows of one derivative, read off and simplified."""
     out: list[Row] = []
     label = derivative_label(d, style, part)
-    if d.direction is not None and steps != "none":
-        x, v = name_text(part.wrt.data[0], style), name_text(d.direction.data[0], style)
+    if d.moved is not None and steps != "none":
+        x, v = name_text(part.wrt.data[0], style), render(d.moved, style)
         text = render(part.final, style, names=d.names)
         out.append(Row(label, text, f"the differential with {v} for d{x}"))
         label = ""
@@ -633,7 +636,7 @@ def json_object(d: Derivation) -> dict[str, Any]:
     return {
         "matgrad": __version__,
         "expression": d.typed.text or render(d.expression),
-        "wrt": [p.wrt.data[0] for p in d.parts] if len(d.parts) > 1 else d.wrt.data[0],
+        "wrt": [p.wrt.data[0] for p in d.parts] if len(d.parts) > 1 else render(d.entry or d.wrt),
         "order": d.order,
         "layout": d.layout,
         "variables": json_variables(d.typed),
@@ -709,12 +712,11 @@ def json_formula(e: Expr, names: Mapping[Expr, str]) -> dict[str, Any]:
 
 def with_where(e: Expr, names: Mapping[Expr, str], style: str) -> str:
     """`W' (1 - h.^2) x' where h = tanh(W x)`."""
-    text = render(e, style, names=names)
-    definitions = [
-        f"{name_text(names[n], style)} = {render(n, style, names=names)}" for n in spoken(e, names)
-    ]
+    called = spoken(e, names)
+    texts = render_all((e, *called), style, names)
+    definitions = [f"{name_text(names[n], style)} = {texts[n]}" for n in called]
     word = " \\text{ where } " if style == "latex" else " where "
-    return text + (word + ", ".join(definitions) if definitions else "")
+    return texts[e] + (word + ", ".join(definitions) if definitions else "")
 
 
 def json_report(d: Derivation, ascii_only: bool = False) -> str:

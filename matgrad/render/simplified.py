@@ -14,7 +14,7 @@ from matgrad.render.report import (
     aligned,
     assumption_lines,
     closing_lines,
-    definition_row,
+    definition_rows,
     free_name,
     json_closing,
     json_formula,
@@ -61,7 +61,7 @@ def _rows(
         out.append(Row("", render(s.simplified, style, names=s.names), ""))
     elif not lines:
         out.append(Row("", "", "nothing shorter was found"))
-    return out + [definition_row(e, s.names, style) for e in s.names]
+    return out + definition_rows(list(s.names), s.names, style)
 
 
 def _reason(line: Line, full: bool) -> str:
