@@ -83,27 +83,20 @@ class Claim(NamedTuple):
     unknown: tuple[str, ...]  # names that neither the expression has nor a declaration knows
 
 
+def _first(d: Derivation) -> Derivation:
+    """The derivation of the first derivative."""
+    while d.inner is not None:
+        d = d.inner
+    return d
+
+
 def scope(d: Derivation, let: Sequence[str]) -> dict[str, Declared]:
     """The names of a derivation, with the sizes that were found, as declarations; and the others that were declared."""
-    first = d
-    while first.inner is not None:
-        first = first.inner
+    first = _first(d)
     known = declarations(list(let))
     for name, variable in first.typed.variables.items():
         known[name] = Declared(name, variable.shape, tuple(variable.data[1]), "variable")
     return known
-
-
-def _with_value(text: str, d: Derivation, declared: Mapping[str, Declared]) -> str:
-    """A claim that speaks of the expression by the name that reports give it, y in `y (1 - y)`, with what y is."""
-    name = value_name(d)
-    first = d
-    while first.inner is not None:
-        first = first.inner
-    spoken = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
-    if not spoken or name in declared or "where" in text or "where" in first.typed.text:
-        return text
-    return f"{text} where {name} = {first.typed.text}"
 
 
 def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
@@ -112,7 +105,7 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
     Raises SyntaxProblem and NameProblem. A claim of another shape is read; so is one whose shapes do not fit together.
     """
     declared = scope(d, let)
-    parsed = parse_with(_with_value(text, d, declared), declared)
+    parsed = _with_locals(parse_with(text, declared), d, declared)
     expected = d.derivative.shape
     problem: MatgradError | None = None
     found: Expr | None = None
@@ -135,6 +128,30 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
             parsed, found = other
             problem = None
     return Claim(text, parsed, declared, found, problem, unknown)
+
+
+_WHERE = re.compile(r"\bwhere\b(.+)", re.DOTALL)
+
+
+def _with_locals(parsed: Parsed, d: Derivation, declared: Mapping[str, Declared]) -> Parsed:
+    """A claim that uses names which stand for formulas in the expression, as in `norm2(r)^2 where r = A*x - b`, or the
+    name that reports give the expression: y in `y (1 - y)`."""
+    expression = _first(d).typed.text
+    found = _WHERE.search(expression)
+    body = expression[: found.start()] if found else expression
+    known = {n.value for n in parse_with(expression, declared).nodes if n.kind == "local_name"}
+    spoken = {n.value for n in parsed.nodes if n.kind == "name"}
+    y = value_name(d)
+    of_value = y in spoken and y not in known and y not in declared
+    formulas = [found[1]] if found and (of_value or spoken & known) else []
+    formulas += [f" {y} = {body.strip()}"] if of_value else []
+    if not formulas:
+        return parsed
+    own = _WHERE.search(parsed.text)
+    if own:
+        formulas.append(own[1])
+    claim = parsed.text[: own.start()] if own else parsed.text
+    return parse_with(f"{claim.rstrip()} where{','.join(formulas)}", declared)
 
 
 def _with_known_sizes(
@@ -525,7 +542,7 @@ def is_really_there(ground: Ground, rest: Expr) -> bool:
 def further_assumptions(d: Derivation, claim: Expr) -> list[tuple[str, Expr]]:
     """What a claim takes for granted that the derivation does not: a matrix that it inverts is invertible."""
     known = set(d.assumptions)
-    inverted = {e.args[0] for e in ex.postorder(d.expression, d.derivative) if e.op == "inv"}
+    inverted = {_bare(e.args[0]) for e in ex.postorder(d.expression, d.derivative) if e.op == "inv"}
     found: dict[tuple[str, Expr], None] = {}
     for e in ex.postorder(claim):
         if e.kind != ex.CALL:
@@ -534,9 +551,14 @@ def further_assumptions(d: Derivation, claim: Expr) -> list[tuple[str, Expr]]:
         if e.op == "inv" and not has_property(e.args[0], "invertible"):
             wanted.append(("invertible", e.args[0]))
         for item in wanted:
-            if item not in known and item[1] not in inverted:
+            if item not in known and _bare(item[1]) not in inverted:
                 found[item] = None
     return list(found)
+
+
+def _bare(e: Expr) -> Expr:
+    """A matrix without a transpose around it, which is invertible whenever the other is."""
+    return e.args[0] if e.op == "transpose" else e
 
 
 def with_values(root: Expr) -> list[Expr]:

@@ -272,6 +272,17 @@ def _turned(case: Case) -> Iterator[Guess]:
         yield Guess(diagnosis, _against(case, lambda s: s.expected.T))
 
 
+def _diagonal(case: Case) -> Iterator[Guess]:
+    """The diagonal of a Jacobian or Hessian for the whole."""
+    import numpy as np
+
+    shape = case.d.derivative.shape
+    if shape.kind == ex.MATRIX and shape.rows == shape.cols:
+        words = "these are the entries on the diagonal of the derivative only"
+        at = _against(case, lambda s: np.diag(s.expected).reshape(-1, 1))
+        yield Guess(Diagnosis("diag", words), at, False)
+
+
 def _factor(case: Case) -> Iterator[Guess]:
     """A constant factor; or one that is a power of a size or of a scalar variable."""
     pairs = _against(case, lambda s: s.expected)(0) or []
@@ -864,6 +875,7 @@ _GROUPS: tuple[Group, ...] = (
     _equal_sizes,
     _commuting,
     _edited_claim,
+    _diagonal,
     _symmetric_variable,
     _all_symmetric,
     _missing_factors,
@@ -901,7 +913,7 @@ def _shape_name(shape: ex.Shape) -> str:
     }
     size = shape_label(shape, "unicode")
     if shape.kind == ex.MATRIX:
-        return f"a {size} matrix"
+        return f"a matrix of size {size}"
     return names[shape.kind].format(dim_text(shape.cols if shape.kind == ex.ROW else shape.rows))
 
 

@@ -140,6 +140,51 @@ def test_a_claim_that_has_no_value_everywhere() -> None:
     assert verdict.diagnosis.kind in ("domain", "assumption")
 
 
+def test_names_behind_where_stand_in_the_claim_too(tmp_path: Path) -> None:
+    y = "norm2(r)^2 where r = A*x - b"
+    for claim in (
+        "2*A'*r",
+        "2*A'*s where s = r",
+        "A'*s where s = A*x - b, t = s",
+        "2*A'*(A*x - b)",
+    ):
+        verdict = matgrad.check(y, "x", claim)
+        assert verdict.ok == claim.startswith("2")
+    wrong = matgrad.check(y, "x", "2*A*r")
+    assert wrong.diagnosis is not None
+    assert wrong.diagnosis.repaired == "2 A' (A x - b)"
+    assert wrong.claim == "2*A*r"
+    assert not matgrad.check(y, "x", "2*A'*r where r = b").ok
+    path = tmp_path / "where.matgrad"
+    path.write_text(f"diff {y} wrt x = 2*A'*r\n", encoding="utf-8")
+    assert run(str(path)).exit_code == 0
+
+
+def test_a_name_that_the_expression_does_not_have() -> None:
+    verdict = matgrad.check("a'*x", "x", "b")
+    assert not verdict.ok
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.kind == "name"
+    assert verdict.diagnosis.repaired == "a"
+    other = matgrad.check("x'*x", "x", "sin(q)").diagnosis
+    assert other is None or other.kind != "name"
+
+
+def test_the_diagonal_alone() -> None:
+    for claim in ("softmax(x).*(1 - softmax(x))", "softmax(x) - softmax(x).^2"):
+        verdict = matgrad.check("softmax(x)", "x", claim)
+        assert verdict.diagnosis is not None
+        assert verdict.diagnosis.message.startswith("these are the entries on the diagonal")
+    assert matgrad.check("softmax(x)", "x", "softmax(x)").diagnosis is None
+
+
+def test_a_transpose_is_invertible_with_its_matrix() -> None:
+    assert matgrad.check("ln det(X)", "X", "inv(X')").assumptions == ()
+    declared = ["A: matrix(n, n)", "B: matrix(n, n)"]
+    (one,) = matgrad.check("tr(A*X) + 0*tr(B)", "X", "inv(B')*B'*A'", declared).assumptions
+    assert one[0] == "invertible"
+
+
 def test_nothing_known_explains_it() -> None:
     verdict = matgrad.check("x'x", "x", "sin(x) + 3*exp(x)")
     assert verdict.diagnosis is None
@@ -298,10 +343,22 @@ def _twice(x: Any) -> Any:
         ("nothing.py:f", "there is no file"),
         (code("nothing"), "has no function `nothing`"),
         ("BROKEN:f", "importing"),
+        ("EXITS:f", "failed: SystemExit: 5"),
+        ("SYNTAX:f", "failed: SyntaxError: "),
+        ("MISSING:f", "failed: No module named 'not_there_at_all'"),
+        ("NUMBER:f", "is no function"),
     ],
 )
 def test_code_that_cannot_be_loaded(spec: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("1/0\n", encoding="utf-8")
+    for name, code in (
+        ("EXITS", "raise SystemExit(5)"),
+        ("SYNTAX", "x = ("),
+        ("MISSING", "import not_there_at_all"),
+        ("NUMBER", "f = 3"),
+    ):
+        (tmp_path / f"{name.lower()}.py").write_text(code + "\n", encoding="utf-8")
+        spec = spec.replace(name, str(tmp_path / f"{name.lower()}.py"))
     result = run("x'x", "--code", spec.replace("BROKEN", str(tmp_path / "broken.py")))
     assert result.exit_code == 2
     assert words in result.stderr
@@ -521,3 +578,5 @@ def test_a_claim_may_speak_of_the_value() -> None:
     assert not wrong.ok
     assert "(diag(y) + y*y') W\n" in str(wrong)
     assert not matgrad.check("y'*tanh(x)", "x", "y - y.*tanh(x)").ok
+    assert matgrad.check("norm2(r)^2 where r = A*x - b", "x", "2*A'*r + 0*y*x").ok
+    assert matgrad.check("exp(s) where s = x'*x", "x", "2*y*t where t = x").ok
