@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +27,7 @@ from matgrad.rewrite import Recorder, assumptions
 from matgrad.shapes import Declared, interpret, parse_with
 from matgrad.simplification import simplify
 from matgrad.verify import (
+    NUDGE,
     Guard,
     Point,
     choose_sizes,
@@ -46,6 +47,21 @@ NUDGES = 4
 ATTEMPTS = 6  # at one pair of sizes and way of sampling
 WAYS = 4
 SIZES = 5
+FAR = (10.0, 0.02, 300.0, 5000.0)  # what the variables are multiplied by at the points far away
+FAR_PLACES = (0, 10, 1, 11)
+FAR_TOLERANCE = 1e-6  # there, where cancellation is worse
+
+
+class Precision(NamedTuple):
+    """The numbers that a claim is computed with, and how it is compared: the tolerance relative to the largest entry of
+    the derivative, and the relative change of the variables that shows how far rounding errors reach."""
+
+    name: str
+    tolerance: float
+    nudge: float
+
+
+DOUBLE = Precision("float64", TOLERANCE, NUDGE)
 
 Value = Callable[[Point], Any]
 """The value of something at a point: a matrix, a vector as one column; None where it is not defined."""
@@ -99,7 +115,8 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
             found, problem = inside, None
             unknown = tuple(v.data[0] for v in ex.variables(inside) if v.data[0] not in declared)
     if found is None or found.shape != expected:
-        other = _with_known_sizes(parsed, d, declared, found)
+        given = declarations(list(let))
+        other = _with_known_sizes(parsed, d, given, declared, found)
         if other is not None:
             parsed, found = other
             problem = None
@@ -107,13 +124,19 @@ def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
 
 
 def _with_known_sizes(
-    parsed: Parsed, d: Derivation, declared: Mapping[str, Declared], found: Expr | None
+    parsed: Parsed,
+    d: Derivation,
+    given: Mapping[str, Declared],
+    declared: Mapping[str, Declared],
+    found: Expr | None,
 ) -> tuple[Parsed, Expr] | None:
     """A claim that calls a size by another name than the derivation, as in `ones(n)` where nothing said that x has n entries.
 
-    The names that are tried are sizes elsewhere, and mean nothing in the expression."""
+    The names that are tried are sizes elsewhere, and mean nothing in the expression; what they may be is a size that
+    nobody named."""
     inside = [v.shape for v in d.typed.variables.values()]
-    own = atoms(d.derivative.shape, *inside)
+    named = atoms(*(k.shape for k in given.values()))
+    own = [n for n in atoms(d.derivative.shape, *inside) if n not in named]
     elsewhere = {*atoms(*(k.shape for k in declared.values()))}
     elsewhere |= {*atoms(found.shape)} if found is not None else set()
     spoken = [str(n.value) for n in parsed.nodes if n.kind == "name"]
@@ -121,9 +144,7 @@ def _with_known_sizes(
     if not foreign or len(foreign) > len(own):
         return None
     for names in itertools.islice(itertools.permutations(own, len(foreign)), 24):
-        other = parsed
-        for old, new in zip(foreign, names, strict=True):
-            other = renamed(other, old, new)
+        other = renamed(parsed, dict(zip(foreign, names, strict=True)))
         e = interpreted_as(other, declared, d.derivative.shape)
         if e is not None and all(v.data[0] in declared for v in ex.variables(e)):
             return other, e
@@ -223,6 +244,14 @@ class Ground:
         self.expected_at = self.value(d.derivative)
         self.samples = list(self.draw())
 
+    def far(self, factor: float) -> list[Sample]:
+        """Points with much larger or much smaller numbers."""
+
+        def times(point: Point, rng: np.random.Generator) -> Point:
+            return self.multiplied(point, factor)
+
+        return list(itertools.islice(self.draw(times, places=FAR_PLACES), 2))
+
     def value(self, e: Expr) -> Value:
         """The value of an expression at points."""
         import numpy as np
@@ -248,7 +277,7 @@ class Ground:
         self,
         change: Callable[[Point, np.random.Generator], Point | None] | None = None,
         guarded: bool = True,
-        count: int = SIZES * WAYS,
+        places: Iterable[int] = range(SIZES * WAYS),
     ) -> Iterator[Sample]:
         """Points at which the derivative has a value, in every way of sampling at every choice of sizes.
 
@@ -258,7 +287,7 @@ class Ground:
 
         rng = np.random.default_rng(self.seed)
         with np.errstate(all="ignore"):
-            for place in range(count):
+            for place in places:
                 for attempt in range(ATTEMPTS):
                     sizes = self.sizes(place % SIZES, rng, attempt % 4 > 1)
                     way = (place // SIZES + attempt) % WAYS
@@ -285,9 +314,17 @@ class Ground:
             return None
         return Sample(point, expected, max(largest(expected), 1e-3 * largest(base), 1e-5))
 
-    def nudged(self, point: Point, number: int = 0) -> Point:
+    def nudged(self, point: Point, number: int = 0, size: float = NUDGE) -> Point:
         """A point as near as makes no difference but by rounding."""
-        return nudged(point, self.variables, number)
+        return nudged(point, self.variables, number, size)
+
+    def multiplied(self, point: Point, factor: float) -> Point:
+        """A point with every variable multiplied that may be."""
+        values = [
+            v if {"integer", "identity", "orthogonal"} & variable.data[1] else v * factor
+            for v, variable in zip(point.values, self.variables, strict=True)
+        ]
+        return point._replace(values=values)
 
 
 class Comparison(NamedTuple):
@@ -297,41 +334,66 @@ class Comparison(NamedTuple):
     points: int
     worst: float  # the largest relative error
     undefined: int  # points at which the claim has no value and the derivative has one
+    enough: bool = True  # whether not all of the points are numbers
     other_shape: bool = False
+    far: float = 1.0  # what the variables are multiplied by where it is wrong
 
 
-def compare(ground: Ground, claim: Value, tolerance: float = TOLERANCE) -> Comparison:
-    """Compare a claim with the derivative at every point. What rounding errors can explain is not counted."""
+def compare(ground: Ground, claim: Value, precision: Precision = DOUBLE) -> Comparison:
+    """Compare a claim with the derivative at every point. What rounding errors can explain is not counted.
+
+    A claim that agrees at all of them is tried far away, too: a formula in pieces may be right in the middle only. Where
+    it has no value there, the numbers were too large."""
+    found = _compared(ground, ground.samples, claim, precision)
+    if found.ok and precision is DOUBLE:
+        for factor in FAR:
+            there = _compared(ground, ground.far(factor), claim, precision)
+            if there.worst > FAR_TOLERANCE:
+                return found._replace(ok=False, worst=there.worst, far=factor)
+    return found
+
+
+def _compared(
+    ground: Ground, samples: Sequence[Sample], claim: Value, precision: Precision
+) -> Comparison:
     import numpy as np
 
     worst, points, undefined, telling, ok = 0.0, 0, 0, 0, True
+    at_zero = 0.0  # the worst error where the derivative is nearly zero beside the expression
+    tolerance = precision.tolerance
     with np.errstate(all="ignore"):
-        for sample in ground.samples:
+        for sample in samples:
             value = claim(sample.point)
             if value is None or not np.all(np.isfinite(value)):
                 undefined += 1
                 continue
             if value.shape != sample.expected.shape:
-                return Comparison(False, points, float("inf"), undefined, True)
+                return Comparison(False, points, float("inf"), undefined, other_shape=True)
             error = difference(value, sample.expected)
-            if error > tolerance * sample.scale and _is_rounding(ground, claim, sample, error):
+            if error > tolerance * sample.scale and _is_rounding(
+                ground, claim, sample, error, precision.nudge
+            ):
                 continue
             points += 1
             telling += sample.telling
-            worst = max(worst, error / sample.scale)
+            if largest(sample.expected) < sample.scale:
+                at_zero = max(at_zero, error / sample.scale)
+            else:
+                worst = max(worst, error / sample.scale)
             ok = ok and error <= tolerance * sample.scale
-    named = bool(size_names(*ground.roots))
+    worst = worst if worst > tolerance else max(worst, at_zero)
+    enough = bool(telling or not size_names(*ground.roots))
     return Comparison(
-        ok and points > 0 and not undefined and bool(telling or not named), points, worst, undefined
+        ok and enough and points > 0 and not undefined, points, worst, undefined, enough
     )
 
 
-def _is_rounding(ground: Ground, claim: Value, sample: Sample, error: float) -> bool:
+def _is_rounding(ground: Ground, claim: Value, sample: Sample, error: float, nudge: float) -> bool:
     """Whether an error is what rounding makes of a badly conditioned formula."""
     here = claim(sample.point)
     moved = 0.0
     for number in range(NUDGES):
-        near = ground.nudged(sample.point, number)
+        near = ground.nudged(sample.point, number, nudge)
         value, expected = claim(near), ground.expected_at(near)
         if value is None or expected is None or value.shape != sample.expected.shape:
             return True
@@ -428,7 +490,7 @@ def is_really_there(ground: Ground, rest: Expr) -> bool:
     value = ground.value(rest)
     sums = [
         (ground.value(e), [ground.value(a) for a in e.args])
-        for e in ex.postorder(rest)
+        for e in with_values(rest)
         if e.kind == ex.ADD
     ]
     seen = 0
@@ -461,6 +523,21 @@ def further_assumptions(d: Derivation, claim: Expr) -> list[tuple[str, Expr]]:
             if item not in known and item[1] not in inverted:
                 found[item] = None
     return list(found)
+
+
+def with_values(root: Expr) -> list[Expr]:
+    """The parts of an expression that have a value of their own: not those that speak of the index of a sum around them."""
+    nodes = ex.postorder(root)
+    bound = {e.data[0] for e in nodes if e.kind == ex.SUM}
+    if not bound:
+        return list(nodes)
+    return [
+        e
+        for e in nodes
+        if not (
+            ex.index_names(e) & bound - {s.data[0] for s in ex.postorder(e) if s.kind == ex.SUM}
+        )
+    ]
 
 
 def atoms(*shapes: Shape) -> list[str]:

@@ -694,7 +694,7 @@ def _check_claim(
         )
     if to == "junit":
         raise UsageError("`--to junit` is for files", help="`--to json` is for one claim too")
-    if options["code"] is not None:
+    if options["code"] is not None and ":" in options["code"]:
         click.echo(f"note: --code imports and runs {options['code'].rpartition(':')[0]}", err=True)
     from matgrad.verdict import check as judge
 
@@ -730,7 +730,7 @@ def _check_files(
     **options: Any,
 ) -> int:
     """Check every statement of files, a line each, and return the exit code."""
-    from matgrad.files import Setting, exit_code, read_bytes, read_file, settle_all
+    from matgrad.files import Setting, exit_code, read_files, settle_all
 
     idle = [
         f"--{n}"
@@ -743,14 +743,7 @@ def _check_files(
             f"`{idle[0]}` is for one claim, and there is none: `{targets[0]}` is taken for a file",
             help="add the claim with `--equals CLAIM` or `--code MODULE:FUNCTION`",
         )
-    items = []
-    for path in targets:
-        if path == "-":
-            if sys.stdin is None:
-                raise UsageError("there is no standard input to read")
-            items += read_bytes(sys.stdin.buffer.read(), "-", markdown=False)
-        else:
-            items += read_file(path)
+    items = read_files(targets)
     unicode = use_unicode(sys.stdout) and to != "ascii"
     setting = Setting(layout, structured, seed, timeout, "unicode" if unicode else "ascii")
     outcomes: list[Outcome] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,14 +24,17 @@ from matgrad.claims import (
     interpreted_as,
     largest,
     merged,
+    normal_form,
     scope,
     terms_of,
+    with_values,
 )
 from matgrad.derive import Derivation, Options
 from matgrad.dims import Dim, dim_substituted, dim_text, dim_value
-from matgrad.edits import edits, renamed
+from matgrad.edits import Edit, edits, exchanges, renamed
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr
+from matgrad.parse import Parsed
 from matgrad.render.text import render, shape_label
 from matgrad.render.verdicts import matrix_text
 from matgrad.shapes import parse_with
@@ -47,16 +50,17 @@ FEW = 3  # points that an unlikely guess is tried at first
 KINDS = (
     "name", "sign", "row", "transposed", "layout", "structured", "factor",
     "term-missing", "term-twice", "sign-of-term", "coefficient", "term",
-    "assumption", "square", "commuting", "elementwise", "transpose", "inverse", "order",
-    "variable", "domain",
+    "assumption", "square", "commuting", "elementwise", "diag", "transpose", "inverse", "order",
+    "derivative", "variable", "domain",
 )  # fmt: skip
 
 MAX_SCALARS = 8  # scalars in the derivative that may be a factor too many
+ZERO = 1e-12  # what is smaller, relative to the derivative, is zero but for rounding
 TINY = 1e-9  # a relative error whose reason rounding errors hide, unless it is known as a formula
 MAX_NAMED = 3  # ways that are named when several fit
 
-Pairs = list[tuple[Any, Any]]
-"""At each point: what the claim says, and what it would say."""
+Pairs = list[tuple[Any, Any, float]]
+"""At each point: what the claim says, what it would say, and what rounding errors are measured against."""
 
 
 class Diagnosis(NamedTuple):
@@ -85,6 +89,7 @@ class Case(NamedTuple):
     tolerance: float | None = None  # of code that computes with few digits
     worst: float = 1.0  # how far off the claim is
     rest: Expr | None = None  # the derivative minus the claim, where that is known as a formula
+    far: float = 1.0  # what the variables are multiplied by where the claim is wrong
 
     @property
     def d(self) -> Derivation:
@@ -97,30 +102,45 @@ class Case(NamedTuple):
         return max(min(SAME, 1e-3 * self.worst), 1e-13, 5 * (self.tolerance or 0))
 
 
+Group = Callable[[Case], Iterator[Guess]]
+
+
 def diagnose(case: Case) -> list[Diagnosis]:
     """The ways in which the claim may have gone wrong, the simplest first; [] if no known one fits."""
     import numpy as np
 
-    found: list[Diagnosis] = []
+    if case.far != 1:
+        words = f"right only for numbers of moderate size: wrong where the variables are {case.far:g} times as large"
+        return [Diagnosis("domain", words)]
+
     second: list[Diagnosis] = []
     tiny = case.rest is not None and case.worst < TINY
     with np.errstate(all="ignore"):
         for group in _GROUPS if not tiny else (_factor, _terms):
-            for guess in group(case):
-                factor = _fits(case, guess)
-                if factor is None:
-                    continue
-                if abs(factor - 1) <= case.same:
-                    repaired = guess.diagnosis.repaired
-                    if not repaired or all(x.repaired != repaired for x in found):
-                        found.append(guess.diagnosis)
-                elif guess.up_to_factor:
-                    second.append(_with_factor(guess.diagnosis, factor, case.tolerance))
-                if len(found) == MAX_NAMED:
-                    return found
+            found = _fitting(case, group, second)
+            if found and group in _UNDER_ASSUMPTION:
+                found += _fitting(case, _edited_claim, [])
             if found:
-                return found
-    return second[:MAX_NAMED]
+                return found[:MAX_NAMED]
+    return second[:1]
+
+
+def _fitting(case: Case, group: Group, second: list[Diagnosis]) -> list[Diagnosis]:
+    """The diagnoses of a group that fit; those that fit up to a factor go to `second`."""
+    found: list[Diagnosis] = []
+    for guess in group(case):
+        factor = _fits(case, guess)
+        if factor is None:
+            continue
+        if abs(factor - 1) <= case.same:
+            found.append(guess.diagnosis)
+            if guess.diagnosis.repaired or group in (_structures, _by_rows):
+                break  # the others would say the same in other words
+        elif guess.up_to_factor:
+            second.append(_with_factor(guess.diagnosis, factor, case.tolerance))
+        if len(found) == MAX_NAMED:
+            break
+    return found
 
 
 def _with_factor(known: Diagnosis, factor: float, precision: float | None) -> Diagnosis:
@@ -147,23 +167,25 @@ def _ratio(pairs: Pairs, least: int, same: float = SAME) -> float | None:
 
     top = bottom = 0.0
     count = 0
-    for claimed, guessed in pairs:
+    for claimed, guessed, scale in pairs:
         if claimed is None or guessed is None or claimed.shape != guessed.shape:
             return None
         if not (np.all(np.isfinite(claimed)) and np.all(np.isfinite(guessed))):
             return None
         size = largest(guessed)
-        if size > 0:
+        if size > ZERO * scale:
             count += 1
             top += float(np.sum(claimed * guessed)) / size**2
             bottom += float(np.sum(guessed * guessed)) / size**2
-        elif largest(claimed) > 0:
+        elif largest(claimed) > ZERO * scale:
             return None
     if count < least or not bottom:
         return None
     factor = top / bottom
-    for claimed, guessed in pairs:
-        if difference(claimed, factor * guessed) > same * largest(claimed, guessed):
+    for claimed, guessed, scale in pairs:
+        if difference(claimed, factor * guessed) > max(
+            same * largest(claimed, guessed), ZERO * scale
+        ):
             return None
     return factor if factor else None
 
@@ -192,7 +214,7 @@ def _samples(case: Case, count: int) -> list[Sample]:
 
 def _against(case: Case, guessed: Callable[[Sample], Any]) -> Callable[[int], Pairs | None]:
     """The claim against something else than the derivative."""
-    return lambda count: [(case.value(s.point), guessed(s)) for s in _samples(case, count)]
+    return lambda count: [(case.value(s.point), guessed(s), s.scale) for s in _samples(case, count)]
 
 
 def _by_value(case: Case, e: Expr) -> Callable[[int], Pairs | None]:
@@ -206,14 +228,14 @@ def _unknown_names(case: Case) -> Iterator[Guess]:
     for name in _unknown(case):
         assert claim is not None
         for v in case.d.typed.variables.values():
-            parsed = renamed(claim.parsed, name, v.data[0])
+            parsed = renamed(claim.parsed, {name: v.data[0]})
             e = interpreted_as(parsed, claim.declared, case.d.derivative.shape)
             if e is None or any(w not in case.ground.variables for w in ex.variables(e)):
                 continue
             value = case.ground.value(e)
 
             def pairs(count: int, value: Value = value) -> Pairs | None:
-                return [(value(s.point), s.expected) for s in _samples(case, count)]
+                return [(value(s.point), s.expected, s.scale) for s in _samples(case, count)]
 
             words = f"`{name}` is not in the expression, and `{v.data[0]}` is meant"
             yield Guess(Diagnosis("name", f"{words}: `{render(e)}` is right", render(e)), pairs)
@@ -238,7 +260,7 @@ def _turned(case: Case) -> Iterator[Guess]:
             words += f" (the gradient in the {'mixed' if d.layout == 'numerator' else 'numerator'} layout)"
         diagnosis = Diagnosis("row", words)
     elif subject.is_scalar or d.wrt.is_scalar:
-        note = "" if d.wrt.is_scalar else " (the gradient in the numerator layout)"
+        note = "" if d.by_number else " (the gradient in the numerator layout)"
         if d.layout == "numerator" and note:
             note = " (the gradient in the mixed layout)"
         diagnosis = Diagnosis("transposed", "transposed" + note)
@@ -256,7 +278,7 @@ def _factor(case: Case) -> Iterator[Guess]:
     factor = _ratio(pairs, 2, case.same)
     if case.rest is not None:
         rest = case.ground.value(case.rest)
-        beyond = _ratio([(-rest(s.point), s.expected) for s in case.ground.samples], 2)
+        beyond = _ratio([(-rest(s.point), s.expected, 0.0) for s in case.ground.samples], 2)
         factor = 1 + beyond if beyond is not None else None
     if factor is not None:
         text = number(factor, case.tolerance)
@@ -300,8 +322,9 @@ def _quantities(case: Case) -> Iterator[tuple[str, Quantity, Powers]]:
             yield variable.data[0], functools.partial(_number_at, i), _POWERS
     inner = [
         e
-        for e in ex.postorder(case.d.derivative)
+        for e in with_values(case.d.derivative)
         if e.is_scalar and e.kind in (ex.CALL, ex.MUL, ex.SUM) and e.coefficient == 1
+        if not ex.is_divisor(e)  # what it divides by is there, too
     ]
     for e in inner[:MAX_SCALARS]:
         value = case.ground.value(e)
@@ -325,7 +348,7 @@ def _by_rows(case: Case) -> Iterator[Guess]:
     """A Jacobian whose vec takes a matrix by rows."""
     d = case.d
     y, x = d.expression.shape, d.wrt.shape
-    if d.subject.is_scalar or d.wrt.is_scalar or d.layout != "mixed":
+    if d.subject.is_scalar or d.by_number or d.layout != "mixed":
         return
     if ex.MATRIX not in (y.kind, x.kind):
         return
@@ -360,7 +383,7 @@ def _structures(case: Case) -> Iterator[Guess]:
     d = case.d
     kind = structure(d.wrt)
     x = d.wrt.data[0]
-    if not kind:
+    if not kind or d.entry is not None:
         return
     asked = d.options.structured
     others = [("free", f"{x} is taken for a matrix with free entries, and it is {kind}")]
@@ -422,17 +445,18 @@ def _terms(case: Case) -> Iterator[Guess]:
         if len(rough) < 2 and len(middle) < 2 and len(fine) < 2:
             return
         value = case.ground.value(term)
-        name = render(term)
+        shown = normal_form(term, case.d.variables)
+        name = render(shown)
 
         def rest(count: int, value: Value = value) -> Pairs | None:
             found = []
             if exactly is not None:
-                return [(-exactly(s.point), value(s.point)) for s in _samples(case, count)]
+                return [(-exactly(s.point), value(s.point), 0.0) for s in _samples(case, count)]
             for s in _samples(case, count):
                 claimed = case.value(s.point)
                 if claimed is None or claimed.shape != s.expected.shape:
                     return None
-                found.append((claimed - s.expected, value(s.point)))
+                found.append((claimed - s.expected, value(s.point), s.scale))
             return found
 
         factor = _fits(case, Guess(Diagnosis("", ""), rest))
@@ -445,12 +469,12 @@ def _terms(case: Case) -> Iterator[Guess]:
         elif abs(factor + 2) <= case.same:
             diagnosis = Diagnosis("sign-of-term", f"the sign of the term `{name}` is wrong")
         else:
-            own, rest_of = term.coefficient, ex.mul(ex.num(1 / term.coefficient), term)
+            own, rest_of = shown.coefficient, ex.mul(ex.num(1 / shown.coefficient), shown)
             words = f"the coefficient of `{render(rest_of)}` is {number(float(own) * (1 + factor), case.tolerance)} instead of {own}"
             diagnosis = Diagnosis("coefficient", words)
 
         def exact(count: int, rest: Any = rest, factor: float = factor) -> Pairs | None:
-            return [(a, factor * b) for a, b in rest(count) or []]
+            return [(a, factor * b, scale) for a, b, scale in rest(count) or []]
 
         yield Guess(diagnosis, exact, False)
 
@@ -480,12 +504,14 @@ def _missing_factors(case: Case) -> Iterator[Guess]:
             words = f"the factor `{render(factor)}` of the derivative is missing"
             yield Guess(Diagnosis("factor", words), _by_value(case, e))
     for node in [n for n in ex.postorder(whole) if n.op in ("power", "epow", "matpow")][:10]:
-        base, exponent = node.args
-        less = ex.sub(exponent, ex.ONE)
-        lower = (ex.epower if node.op == "epow" else ex.power)(base, less)
-        e = ex.substitute(whole, {node: lower})
-        words = f"the exponent of `{render(node)}` is too small by one"
-        yield Guess(Diagnosis("factor", words), _by_value(case, e))
+        for more, words in ((-1, "small"), (1, "large")):
+            base, exponent = node.args
+            other = ex.add(exponent, ex.num(more))
+            e = ex.substitute(
+                whole, {node: (ex.epower if node.op == "epow" else ex.power)(base, other)}
+            )
+            words = f"the exponent of `{render(node)}` is too {words} by one"
+            yield Guess(Diagnosis("factor", words), _by_value(case, e))
 
 
 def _other_variables(case: Case) -> Iterator[Guess]:
@@ -515,8 +541,8 @@ def _under(case: Case, change: Change, guarded: bool = False) -> Callable[[int],
 
     def pairs(count: int) -> Pairs | None:
         found = [
-            (case.value(s.point), s.expected)
-            for s in case.ground.draw(change, guarded, count or 10)
+            (case.value(s.point), s.expected, s.scale)
+            for s in case.ground.draw(change, guarded, range(count or 10))
             if s.telling or not count
         ]
         return found or None
@@ -550,18 +576,27 @@ def _unknown(case: Case) -> tuple[str, ...]:
     return case.claim.unknown if case.claim is not None else ()
 
 
-def _symmetric(case: Case) -> Iterator[Guess]:
-    def half(a: Any, rng: Any) -> Any:
-        return (a + a.T) / 2
+def _half(a: Any, rng: Any) -> Any:
+    return (a + a.T) / 2
 
+
+def _symmetric(case: Case, variable: bool = False) -> Iterator[Guess]:
+    for i, v in _squares(case):
+        if (v is case.d.wrt) == variable:
+            words = f"right only if {v.data[0]} is symmetric"
+            yield Guess(Diagnosis("assumption", words), _under(case, _setting(case, {i: _half})))
+
+
+def _symmetric_variable(case: Case) -> Iterator[Guess]:
+    return _symmetric(case, True)
+
+
+def _all_symmetric(case: Case) -> Iterator[Guess]:
     squares = _squares(case)
-    for i, v in squares:
-        words = f"right only if {v.data[0]} is symmetric"
-        yield Guess(Diagnosis("assumption", words), _under(case, _setting(case, {i: half})))
     if len(squares) > 1:
         names = " and ".join(v.data[0] for _, v in squares)
         words = f"right only if {names} are symmetric"
-        change = _setting(case, dict.fromkeys([i for i, _ in squares], half))
+        change = _setting(case, dict.fromkeys([i for i, _ in squares], _half))
         yield Guess(Diagnosis("assumption", words), _under(case, change))
 
 
@@ -590,14 +625,13 @@ def _commuting(case: Case) -> Iterator[Guess]:
 
 
 def _special(case: Case) -> Iterator[Guess]:
-    """Right only for orthogonal, diagonal or positive things, or unit vectors."""
+    """Right only for orthogonal, diagonal, skew-symmetric or positive things, or unit vectors."""
     import numpy as np
 
     kinds: list[tuple[str, Callable[[Any, Any], Any]]] = [
         ("orthogonal", lambda a, rng: np.linalg.qr(a)[0]),
         ("diagonal", lambda a, rng: np.diag(np.diag(a))),
         ("skew-symmetric", lambda a, rng: (a - a.T) / 2),
-        ("the identity", lambda a, rng: np.eye(len(a))),
     ]
     for word, make in kinds:
         for i, v in _squares(case):
@@ -622,15 +656,63 @@ def _special(case: Case) -> Iterator[Guess]:
             yield Guess(Diagnosis("assumption", words), _under(case, negative, True), False)
 
 
+def _identity(case: Case) -> Iterator[Guess]:
+    import numpy as np
+
+    for i, v in _squares(case):
+        words = f"right only if {v.data[0]} is the identity"
+        change = _setting(case, {i: lambda a, rng: np.eye(len(a))})
+        yield Guess(Diagnosis("assumption", words), _under(case, change), False)
+
+
+def _size_one(case: Case) -> Iterator[Guess]:
+    """Right only if a size is 1."""
+    telling = [s for s in case.ground.samples if s.telling]
+    if any(case.value(s.point) is None or _agrees(case, s) for s in telling):
+        return  # right elsewhere, too, or not known
+    for name in atoms(*(e.shape for e in ex.postorder(*case.ground.roots))):
+        words = f"right only if {name} = 1"
+        yield Guess(Diagnosis("square", words), _where_equal(case, {name: 1}, case.value), False)
+
+
+def _agrees(case: Case, s: Sample) -> bool:
+    """Whether the claim is right at a point."""
+    claimed = case.value(s.point)
+    return claimed is not None and difference(claimed, s.expected) <= case.same * s.scale
+
+
+def _larger_size(case: Case) -> Iterator[Guess]:
+    """Right only if m >= n: where m is smaller the claim has no value, or another one."""
+    samples = case.ground.samples
+    right = [_agrees(case, s) for s in samples]
+    there = [s for s, agrees in zip(samples, right, strict=True) if agrees]
+    if not any(s.telling for s in there):
+        return
+
+    def pairs(count: int) -> Pairs | None:
+        return [(case.value(s.point), s.expected, s.scale) for s in there]
+
+    names = atoms(*(e.shape for e in ex.postorder(*case.ground.roots)))
+    for a, b in itertools.permutations(names, 2):
+        if right == [s.point.sizes[a] >= s.point.sizes[b] for s in samples]:
+            yield Guess(Diagnosis("square", f"right only if {a} ≥ {b}"), pairs, False)
+
+
 def _equal_sizes(case: Case) -> Iterator[Guess]:
     """Right only if m = n: the claim is read with sizes that are equal."""
     d, claim = case.d, case.claim
-    shapes = [e.shape for e in ex.postorder(*case.ground.roots)]
-    names = atoms(*shapes)
+    names = atoms(*(e.shape for e in ex.postorder(*case.ground.roots)))
+    if claim is not None:
+        spoken = {str(n.value) for n in claim.parsed.nodes if n.kind == "name"}
+        declared = atoms(*(k.shape for k in claim.declared.values()))
+        names += [n for n in declared if n in spoken and n not in names]
     ways = [{b: a} for a, b in itertools.combinations(names, 2)]
     if len(names) > 2:
         ways.append(dict.fromkeys(names[1:], names[0]))
+    right = [s.point.sizes for s in case.ground.samples if _agrees(case, s)]
     for way in ways:
+        if any(sizes[a] != sizes[b] for sizes in right for a, b in way.items()):
+            continue  # right elsewhere, too
         kept = next(iter(way.values()))
         gone = list(way)
         words = f"right only if {' = '.join([kept, *gone])}"
@@ -647,10 +729,8 @@ def _equal_sizes(case: Case) -> Iterator[Guess]:
         if claim is not None:
             sizes: dict[Dim, Dim] = dict(way.items())
             with_sizes = merged(claim.declared, sizes)
-            parsed = claim.parsed
-            for size in gone:
-                if size not in claim.declared:
-                    parsed = renamed(parsed, size, kept)
+            sizes_of = {size: kept for size in gone if size not in claim.declared}
+            parsed = renamed(claim.parsed, sizes_of)
             # The variables of the claim have other shapes then, but the same names and values.
             wanted = d.derivative.shape
             wanted = ex.Shape(wanted.kind, *(dim_substituted(n, sizes) for n in wanted[1:]))
@@ -693,8 +773,10 @@ class _Substituted:
         self.expr = done[e]
 
 
-def _where_equal(case: Case, way: dict[str, str], value: Value) -> Callable[[int], Pairs | None]:
-    """Claim and derivative at points where some sizes are equal."""
+def _where_equal(
+    case: Case, way: Mapping[str, str | int], value: Value
+) -> Callable[[int], Pairs | None]:
+    """Claim and derivative at points where some sizes are equal to others, or to a number."""
 
     def pairs(count: int) -> Pairs | None:
         import numpy as np
@@ -705,11 +787,11 @@ def _where_equal(case: Case, way: dict[str, str], value: Value) -> Callable[[int
         for number_ in range(4 * (count or 10)):
             sizes = ground.sizes(number_ % 5, rng, False)
             for gone, kept in way.items():
-                sizes[gone] = sizes[kept]
+                sizes[gone] = sizes[kept] if isinstance(kept, str) else kept
             point = random_point(ground.variables, ground.functions, sizes, number_ % 4, rng)
             sample = ground.sample(point)
-            if sample is not None and sample.telling:
-                found.append((value(point), sample.expected))
+            if sample is not None and (sample.telling or 1 in way.values()):
+                found.append((value(point), sample.expected, sample.scale))
             if len(found) == (count or 10):
                 break
         return found or None
@@ -722,18 +804,27 @@ def _where_equal(case: Case, way: dict[str, str], value: Value) -> Callable[[int
 
 def _edited_claim(case: Case) -> Iterator[Guess]:
     """The claim after one change."""
+    return _repairs(case, edits)
+
+
+def _exchanged_names(case: Case) -> Iterator[Guess]:
+    """The claim with two names in each other's place."""
+    return _repairs(case, exchanges)
+
+
+def _repairs(case: Case, changed: Callable[[Parsed], Iterator[Edit]]) -> Iterator[Guess]:
     claim, d = case.claim, case.d
     if claim is None:
         return
     wanted = d.derivative.shape
-    for edit in edits(claim.parsed):
+    for edit in changed(claim.parsed):
         e = interpreted_as(edit.parsed, claim.declared, wanted)
         if e is None or any(v not in case.ground.variables for v in ex.variables(e)):
             continue
         value = case.ground.value(e)
 
         def pairs(count: int, value: Value = value) -> Pairs | None:
-            return [(value(s.point), s.expected) for s in _samples(case, count)]
+            return [(value(s.point), s.expected, s.scale) for s in _samples(case, count)]
 
         words = f"{edit.to_this}: `{render(e)}` is right"
         yield Guess(Diagnosis(edit.kind, words, render(e)), pairs)
@@ -760,7 +851,7 @@ def _edited_derivative(case: Case) -> Iterator[Guess]:
         yield Guess(Diagnosis(edit.kind, words, text), _by_value(case, e))
 
 
-_GROUPS: tuple[Callable[[Case], Iterator[Guess]], ...] = (
+_GROUPS: tuple[Group, ...] = (
     _unknown_names,
     _same_up_to_sign,
     _turned,
@@ -769,14 +860,22 @@ _GROUPS: tuple[Callable[[Case], Iterator[Guess]], ...] = (
     _by_rows,
     _terms,
     _symmetric,
+    _larger_size,
     _equal_sizes,
     _commuting,
     _edited_claim,
+    _symmetric_variable,
+    _all_symmetric,
     _missing_factors,
     _edited_derivative,
     _other_variables,
+    _exchanged_names,
     _special,
+    _identity,
+    _size_one,
 )
+# A claim that is right under an assumption may have a slip that is plain to see, too.
+_UNDER_ASSUMPTION = (_symmetric, _equal_sizes, _commuting)
 
 
 # --- shapes -------------------------------------------------------------------------------------------------------------
@@ -836,7 +935,7 @@ def counterexample(case: Case, worst: float = 1.0) -> Counterexample | None:
             for attempt in range(25):
                 whole = attempt < 20
                 values = [_small(v, sizes, rng, whole, attempt % 3) for v in ground.variables]
-                point = Point(values, sizes, ground.functions)
+                point = ground.multiplied(Point(values, sizes, ground.functions), case.far)
                 sample = ground.sample(point)
                 if sample is None:
                     continue
@@ -849,7 +948,7 @@ def counterexample(case: Case, worst: float = 1.0) -> Counterexample | None:
                 found = Counterexample(
                     {
                         v.data[0]: v_value
-                        for v, v_value in zip(ground.variables, values, strict=True)
+                        for v, v_value in zip(ground.variables, point.values, strict=True)
                         if v in shown
                     },
                     {n: k for n, k in sizes.items() if not n.startswith("#")},

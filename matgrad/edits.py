@@ -5,11 +5,13 @@ Works on syntax trees, so that formulas whose shapes do not fit together are edi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from matgrad.parse import Parsed, Syntax, walk
+from matgrad.functions import BY_NAME as FUNCTIONS
+from matgrad.parse import Parsed, Syntax, parse, walk
 
 MAX_EDITS = 600
 
@@ -29,8 +31,19 @@ class Edit(NamedTuple):
 
 def edits(parsed: Parsed) -> Iterator[Edit]:
     """Every formula that is one slip away, the likely ones first."""
+    return _made(parsed, _MAKERS)
+
+
+def exchanges(parsed: Parsed) -> Iterator[Edit]:
+    """A formula with two of its names in each other's place."""
+    return _made(parsed, (_exchanged,))
+
+
+def _made(
+    parsed: Parsed, makers: tuple[Callable[[Parsed], Iterator[Change]], ...]
+) -> Iterator[Edit]:
     count = 0
-    for maker in (_elementwise, _transposes, _inverses, _orders, _signs, _moved, _terms, _extra):
+    for maker in makers:
         for kind, to_this, from_this, root in maker(parsed):
             count += 1
             if count > MAX_EDITS:
@@ -72,12 +85,12 @@ def _with(root: Syntax, changes: dict[int, Syntax]) -> Syntax:
     return done[id(root)]
 
 
-def renamed(parsed: Parsed, name: str, other: str) -> Parsed:
-    """A formula with another name for one of its variables."""
+def renamed(parsed: Parsed, names: Mapping[str, str]) -> Parsed:
+    """A formula with other names for some of its variables."""
     changes = {
-        id(n): Syntax("name", [], n.start, n.end, other)
+        id(n): Syntax("name", [], n.start, n.end, names[str(n.value)])
         for n in parsed.nodes
-        if n.kind == "name" and n.value == name
+        if n.kind == "name" and n.value in names
     }
     root = _with(parsed.root, changes)
     return Parsed(parsed.text, root, list(walk(root))[::-1], [])
@@ -89,14 +102,29 @@ def _copy(node: Syntax, kind: str, args: list[Syntax], value: object = None) -> 
     return copy
 
 
+_SIGNS = {"mul": "*", "hadamard": ".*", "div": "/", "edivide": "./", "power": "^", "epow": ".^"}
+_DOTTED = {"hadamard": "mul", "epow": "power"}
+_UNDOTTED = {"div": "edivide", "power": "epow"}
+
+
+def _mistaken(this: str, other: str) -> tuple[str, str]:
+    a, b = _SIGNS[this], _SIGNS[other]
+    return f"`{a}` stands where `{b}` is meant", f"`{b}` stands where `{a}` is meant"
+
+
 def _elementwise(parsed: Parsed) -> Iterator[Change]:
     for node in _nodes(parsed):
         if node.kind in _PRODUCTS and not any(a.kind == "number" for a in node.args):
             new = _copy(node, "hadamard", node.args)
-            words = ("`*` stands where `.*` is meant", "`.*` stands where `*` is meant")
-        elif node.kind == "hadamard":
-            new = _copy(node, "mul", node.args)
-            words = ("`.*` stands where `*` is meant", "`*` stands where `.*` is meant")
+            words = _mistaken("mul", "hadamard")
+        elif node.kind in _DOTTED:
+            other = _DOTTED[node.kind]
+            new = _copy(node, other, node.args)
+            words = _mistaken(node.kind, other)
+        elif node.kind in _UNDOTTED and not _is_inverse(node):
+            other = _UNDOTTED[node.kind]
+            new = _copy(node, other, node.args)
+            words = _mistaken(node.kind, other)
         else:
             continue
         yield "elementwise", *words, _with(parsed.root, {id(node): new})
@@ -132,9 +160,9 @@ def _wraps(kind: str) -> Callable[[Syntax], Syntax]:
     return lambda node: Syntax("call", [node], node.start, node.end, "inv")
 
 
-def _factors(parsed: Parsed) -> list[Syntax]:
-    """What may bear a transpose or an inverse: names, calls, and what stands in brackets."""
-    bearing = {id(a) for n in parsed.nodes if n.kind == "transpose" for a in n.args}
+def _factors(parsed: Parsed, kind: str) -> list[Syntax]:
+    """What may bear a transpose or an inverse (`kind`): names, calls, and what stands in brackets."""
+    bearing = {id(a) for n in parsed.nodes if n.kind == kind == "transpose" for a in n.args}
     return [
         n
         for n in _nodes(parsed)
@@ -149,7 +177,7 @@ def _source(parsed: Parsed, node: Syntax) -> str:
 
 
 def _transposes(parsed: Parsed) -> Iterator[Change]:
-    yield from _wrapping(parsed, "transpose", _factors(parsed))
+    yield from _wrapping(parsed, "transpose", _factors(parsed, "transpose"))
 
 
 def _wrapping(parsed: Parsed, kind: str, factors: list[Syntax]) -> Iterator[Change]:
@@ -189,7 +217,7 @@ def _borne(parsed: Parsed, kind: str) -> list[tuple[Syntax, Syntax]]:
 
 
 def _inverses(parsed: Parsed) -> Iterator[Change]:
-    yield from _wrapping(parsed, "inverse", _factors(parsed))
+    yield from _wrapping(parsed, "inverse", _factors(parsed, "inverse"))
     # An inverse where a transpose is meant, and the other way round.
     for kind, other in (("inverse", "transpose"), ("transpose", "inverse")):
         for node, bare in _borne(parsed, kind):
@@ -224,6 +252,14 @@ def _orders(parsed: Parsed) -> Iterator[Change]:
         yield "order", words, words, _with(parsed.root, {id(node): new})
 
 
+def _exchanged(parsed: Parsed) -> Iterator[Change]:
+    """One variable for another one, and the reverse."""
+    names = list(dict.fromkeys(str(n.value) for n in _nodes(parsed) if n.kind == "name"))
+    for a, b in itertools.combinations(names[:6], 2):
+        words = f"`{a}` and `{b}` stand in each other's place"
+        yield "order", words, words, renamed(parsed, {a: b, b: a}).root
+
+
 def _signs(parsed: Parsed) -> Iterator[Change]:
     for node in _nodes(parsed):
         words = ""
@@ -243,11 +279,13 @@ def _moved(parsed: Parsed) -> Iterator[Change]:
         wrap = _wraps(kind)
         for node, bare in _borne(parsed, kind):
             below = {id(n) for n in walk(node)}
-            for other in _factors(parsed):
+            for other in _factors(parsed, kind):
                 if id(other) in below or id(node) in {id(n) for n in walk(other)}:
                     continue
                 a, b = _source(parsed, bare), _source(parsed, other)
                 words = f"the {kind} stands on the wrong factor: on `{{}}` instead of `{{}}`"
+                if a == b:
+                    words = f"the {kind} stands on the wrong one of the factors `{a}`"
                 yield (
                     kind,
                     words.format(a, b),
@@ -289,3 +327,74 @@ def _extra(parsed: Parsed) -> Iterator[Change]:
                 f"the {what} `{name}` is missing",
                 _with(parsed.root, {id(node): node.args[1 - at]}),
             )
+    for node in _nodes(parsed):
+        if node.kind in ("power", "epow") and node.args[1].kind == "number":
+            exponent = node.args[1]
+            if exponent.value.denominator == 1 and exponent.value > 1:
+                less = Syntax("number", [], exponent.start, exponent.end, exponent.value - 1)
+                name = _source(parsed, node)
+                yield (
+                    "factor",
+                    f"the exponent of `{name}` is too large by one",
+                    f"the exponent of `{name}` is too small by one",
+                    _with(parsed.root, {id(exponent): less}),
+                )
+
+
+def _diagonals(parsed: Parsed) -> Iterator[Change]:
+    """A vector where the diagonal matrix of its entries is meant, and the reverse."""
+
+    def diag(node: Syntax) -> Syntax:
+        return Syntax("call", [node], node.start, node.end, "diag")
+
+    missing, many = "`diag` is missing around `{}`", "`diag` is too many around `{}`"
+    for node in _nodes(parsed):
+        if node.kind == "call" and node.value == "diag":
+            (inner,) = node.args
+            name = _source(parsed, inner)
+            root = _with(parsed.root, {id(node): inner})
+            yield "diag", many.format(name), missing.format(name), root
+            continue
+        if node.kind == "hadamard":
+            for at in (0, 1):
+                args = [diag(a) if i == at else a for i, a in enumerate(node.args)]
+                name = _source(parsed, node.args[at])
+                new = _copy(node, "mul", args)
+                words = "`.*` does not multiply each row or column: `diag` is missing around `{}`"
+                yield (
+                    "diag",
+                    words.format(name),
+                    many.format(name),
+                    _with(parsed.root, {id(node): new}),
+                )
+        if node.kind not in ("neg", "add", "sub"):
+            name = _source(parsed, node)
+            root = _with(parsed.root, {id(node): diag(node)})
+            yield "diag", missing.format(name), many.format(name), root
+
+
+def _underived(parsed: Parsed) -> Iterator[Change]:
+    """A function where its derivative is meant."""
+    end = ".*d(x)"
+    for node in _nodes(parsed):
+        if node.kind != "call" or len(node.args) != 1:
+            continue
+        name = str(node.value)
+        found = FUNCTIONS.get(name, ())
+        if not found:  # one that was declared
+            new = _copy(node, "call", node.args, name + "'")
+        elif len(found) == 1 and found[0].differential.endswith(end):
+            derivative = parse(found[0].differential.removesuffix(end), declared={"x"})
+            places = {id(n): node.args[0] for n in derivative.nodes if n.kind == "name"}
+            new = _with(derivative.root, places)
+        else:
+            continue
+        root = _with(parsed.root, {id(node): new})
+        name = _source(parsed, node)
+        words = f"`{name}` stands where its derivative is meant"
+        yield "derivative", words, f"the derivative of `{name}` stands where it is meant", root
+
+
+_MAKERS = (
+    _elementwise, _transposes, _inverses, _orders, _signs, _moved, _terms, _extra, _diagonals, _underived,
+)  # fmt: skip

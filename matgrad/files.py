@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -40,7 +42,11 @@ class Outcome(NamedTuple):
 
 
 def read_file(path: str) -> list[Statement | Broken]:
-    """The statements of a file. Raises UsageError if it cannot be read."""
+    """The statements of a file, of standard input for `-`. Raises UsageError if it cannot be read."""
+    if path == "-":
+        if sys.stdin is None:
+            raise UsageError("there is no standard input to read")
+        return read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), "-", markdown=False)
     try:
         with open(path, "rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -60,7 +66,32 @@ def read_bytes(raw: bytes, path: str, markdown: bool | None = None) -> list[Stat
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise UsageError(f"`{path}` is not UTF-8", help="save it as UTF-8") from None
-    return list(read_statements(text, path, markdown))
+    return list(read_statements(text, path, markdown, _problem_of))
+
+
+def read_files(paths: Sequence[str]) -> list[Statement | Broken]:
+    """The statements of several files. One that cannot be read does not stop the others; if it is the only one, it raises
+    UsageError or LimitProblem."""
+    if len(paths) == 1:
+        return read_file(paths[0])
+    return [item for path in paths for item in _read_or_broken(path)]
+
+
+def _read_or_broken(path: str) -> Sequence[Statement | Broken]:
+    try:
+        return read_file(path)
+    except MatgradError as problem:
+        return [Broken(path, 1, "", problem)]
+
+
+def _problem_of(declaration: str) -> MatgradError | None:
+    from matgrad.shapes import declare
+
+    try:
+        declare(declaration)
+    except MatgradError as problem:
+        return problem
+    return None
 
 
 def settle(item: Statement | Broken, setting: Setting = Setting()) -> Outcome:  # noqa: B008
@@ -105,6 +136,8 @@ def _failed(
 ) -> Outcome:
     from matgrad.render.problems import clean, error_object, problem_text
 
+    for one in (problem, *problem.others):
+        one.help = re.sub(r"`--let '([^`]+)'`", r"`let \1`", one.help)  # as files have it
     return Outcome(
         item.path, item.line, item.text, ERROR, clean(problem.message),
         problem_text(problem, setting.style == "unicode"), problem.code,

@@ -13,7 +13,7 @@ structured matrix, the array of partial derivatives by its independent entries),
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from matgrad.errors import MatgradError, NameProblem, SyntaxProblem
@@ -74,11 +74,16 @@ def is_markdown(path: str) -> bool:
     return path.lower().endswith(MARKDOWN)
 
 
+Problem = Callable[[str], "MatgradError | None"]
+
+
 def read_statements(
-    text: str, path: str, markdown: bool | None = None
+    text: str, path: str, markdown: bool | None = None, problem_of: Problem = lambda text: None
 ) -> Iterator[Statement | Broken]:
-    """The statements of a text, and the lines that could not be read, in their order."""
-    reader = _Reader(path)
+    """The statements of a text, and the lines that could not be read, in their order.
+
+    `problem_of` says what is wrong with a declaration; a wrong one is a broken line, and declares nothing."""
+    reader = _Reader(path, problem_of)
     fence = ""  # of the block that a line stands in
     marked = not (is_markdown(path) if markdown is None else markdown)
     in_markdown = not marked
@@ -102,8 +107,9 @@ def read_statements(
 class _Reader:
     """What holds where a line stands: declarations, and the words of the block."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, problem_of: Problem) -> None:
         self.path = path
+        self.problem_of = problem_of
         self.declared: dict[str, str] = {}
         self.options: dict[str, str] = {}
 
@@ -125,7 +131,11 @@ class _Reader:
         if not text:
             return None
         if found := _LET.fullmatch(text):
-            self.declared[found["name"]] = found["declaration"].strip()
+            declaration = found["declaration"].strip()
+            problem = self.problem_of(declaration)
+            if problem is not None:
+                return Broken(self.path, number, text, problem)
+            self.declared[found["name"]] = declaration
             return None
         found = _STATEMENT.fullmatch(text)
         if found is None or (found["command"] == "hessian" and found["then"]):

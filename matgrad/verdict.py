@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from matgrad import expr as ex
 from matgrad.claims import (
+    DOUBLE,
     TOLERANCE,
     Claim,
     Comparison,
@@ -177,7 +178,7 @@ def _formula(d: Derivation, claim: Claim, seed: int) -> Verdict:
             )  # fmt: skip
     else:
         value = ground.value(e) if e is not None else lambda point: None
-        found = Comparison(False, len(ground.samples), float("inf"), 0, True)
+        found = Comparison(False, len(ground.samples), float("inf"), 0, other_shape=True)
         symbolic, rest = DIFFERENT if e is not None else OPEN, None
     _need_points(ground)
     failure = ""
@@ -188,9 +189,13 @@ def _formula(d: Derivation, claim: Claim, seed: int) -> Verdict:
         )
     elif not found.points and not shape:
         failure = "rounding errors of the claim are larger than its value at every point"
-    worst = found.worst if 0 < found.worst < 1 else 1.0
-    case = Case(ground, value, claim, seed, worst=worst, rest=rest)
+    case = Case(ground, value, claim, seed, worst=_part(found), rest=rest, far=found.far)
     return _wrong(case, found, symbolic, shape, failure)
+
+
+def _part(found: Comparison) -> float:
+    """How far off a claim is, 1 at most."""
+    return found.worst if 0 < found.worst < 1 else 1.0
 
 
 def _need_points(ground: Ground) -> None:
@@ -231,32 +236,55 @@ def _function(
         return code(point, ground.variables)
 
     value(ground.samples[0].point)  # shows how precise the results are
-    tolerance = code.tolerance or TOLERANCE
-    found = compare(ground, value, tolerance)
+    precision = code.precision
+    found = compare(ground, value, precision)
+    exact = precision is DOUBLE
     notes = list(d.notes)
-    if code.tolerance is not None:
+    if not exact:
         notes.append(
-            f"the code computes with {code.precision}: compared to a relative {code.tolerance:g}"
+            f"the code computes with {precision.name}: compared to a relative {precision.tolerance:g}"
         )
     if found.ok:
+        if code.shapes is not None:
+            notes.append(_shapes_differ(*code.shapes))
         return Verdict(
             True, d, code.name, None, found.points, found.worst, OPEN, tuple(d.assumptions),
-            code=True, precision=code.precision if code.tolerance else "", seed=seed, notes=tuple(notes),
+            code=True, precision="" if exact else precision.name, seed=seed, notes=tuple(notes),
         )  # fmt: skip
+    if exact and 0 < found.worst < 1e-5 and not found.undefined:
+        notes.append("that is as little as single precision makes: does the code use it inside?")
     shape = ""
-    if found.other_shape and code.returned is not None:
-        shape = f"the function returned an array of shape {code.returned}, and the derivative has shape {code.wanted}"
+    if found.other_shape and code.shapes is not None:
+        shape = _shapes_differ(*code.shapes)
     verdict = _wrong(
-        Case(ground, value, None, seed, code.tolerance), found, OPEN, shape, code.failure
+        Case(
+            ground,
+            value,
+            None,
+            seed,
+            None if exact else precision.tolerance,
+            _part(found),
+            far=found.far,
+        ),
+        found,
+        OPEN,
+        shape,
+        code.failure,
     )
     return verdict._replace(claim=code.name, code=True, notes=tuple(notes))
+
+
+def _shapes_differ(returned: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    return (
+        f"the function returned an array of shape {returned}, and the derivative has shape {wanted}"
+    )
 
 
 def _wrong(case: Case, found: Comparison, symbolic: str, shape: str, failure: str) -> Verdict:
     d = case.d
     nowhere = found.undefined == len(case.ground.samples) and case.claim is None
     diagnoses = [] if nowhere else diagnose(case)
-    if failure and not diagnoses and found.points and found.worst <= TOLERANCE:
+    if failure and not diagnoses and found.points and found.enough and found.worst <= TOLERANCE:
         diagnoses = [Diagnosis("domain", "right where it has a value, but that is not everywhere")]
     try:
         example = counterexample(case, found.worst)

@@ -56,7 +56,9 @@ def told_apart(a: Any, b: Any) -> tuple[str, str]:
 def verdict_text(v: Verdict, style: str = "unicode") -> str:
     """One line for a right claim; for a wrong one what is wrong with it, the derivative and a counterexample."""
     if v.ok:
-        return right_line(v, style)
+        # What is noted of the code belongs to the verdict; the rest was said of the expression.
+        own = [n for n in v.notes if v.code and n not in v.derivation.notes]
+        return "\n".join([right_line(v, style), *(f"note: {_words(n, style)}" for n in own)])
     d = v.derivation
     cross = "✗" if style == "unicode" else "x"
     lines = [f"{cross} wrong: {_words(summary(v), style)}"]
