@@ -61,7 +61,7 @@ class Cli(click.Group):
         sys.exit(result if isinstance(result, int) else 0)
 
     def with_minus(self, arguments: list[str]) -> list[str]:
-        """The arguments with a blank before an expression that begins with a minus, so that it is not an option."""
+        """The arguments with an expression that begins with a minus behind `--`, so that it is not an option."""
         command = self.commands.get(arguments[0]) if arguments else None
         if command is None:
             return arguments
@@ -70,14 +70,14 @@ class Cli(click.Group):
         for argument in arguments:
             if "-" + argument in known and argument not in known and len(argument) > 2:
                 raise click.UsageError(f"No such option '{argument}'. Did you mean '-{argument}'?")
-        out = arguments[:1]
-        for before, argument in itertools.pairwise(arguments):
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        options, expressions = arguments[:1], arguments[end + 1 :]
+        for before, argument in itertools.pairwise(arguments[:end]):
             minus = argument[:1] == "-" and argument[1:2] != "-" and argument not in known
             option = argument[:2] in taking  # -oFILE
-            out.append(
-                " " + argument if minus and not option and before not in taking else argument
-            )
-        return out
+            expression = minus and not option and before not in taking
+            (expressions if expression else options).append(argument)
+        return [*options, "--", *expressions] if expressions else options
 
 
 def _takes_value(parameter: click.Parameter) -> bool:
@@ -329,6 +329,8 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
                     "text",
                     "ascii",
                     "latex",
+                    "markdown",
+                    "html",
                     "json",
                     "matgrad",
                     "sympy",
@@ -481,14 +483,18 @@ def _formatted(
         from matgrad.derive import emitted
 
         return emitted(d, to, Path(output).stem if output else "").rstrip("\n")
-    from matgrad.render.report import text_report
+    from matgrad.render.report import html_report, markdown_report, text_report
 
-    style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"
+    style = "unicode" if to != "ascii" and use_unicode(sys.stdout) else "ascii"
+    if to == "markdown":
+        return markdown_report(d, style, steps)
     marks = None
     if steps == "full" and check:
         from matgrad.derive import verify_lines
 
         marks = verify_lines(d, seed)
+    if to == "html":
+        return html_report(d, style, steps, marks)
     return text_report(d, style, steps, screen_width(), marks)
 
 
@@ -530,7 +536,9 @@ _ABOUT_ANY = [
 simplify.params = [p for p in simplify.params if p.name in _ABOUT_ANY]
 for _parameter in simplify.params:
     if _parameter.name == "to":
-        _parameter.type = click.Choice(["text", "ascii", "latex", "json", "matgrad", "sympy"])
+        _parameter.type = click.Choice(
+            ["text", "ascii", "latex", "markdown", "html", "json", "matgrad", "sympy"]
+        )
 
 
 def _simplify(
@@ -565,10 +573,15 @@ def _simplify(
                 text = render.latex_report(found, steps)
             elif to == "sympy":
                 text = found.to(to).rstrip("\n")
+            elif to == "markdown":
+                text = render.markdown_report(found, "unicode" if unicode else "ascii", steps)
             else:
                 marks = verify_lines(found, seed) if steps == "full" and check else None
-                style = "unicode" if to == "text" and unicode else "ascii"
-                text = render.text_report(found, style, steps, screen_width(), marks)
+                style = "unicode" if to != "ascii" and unicode else "ascii"
+                if to == "html":
+                    text = render.html_report(found, style, steps, marks)
+                else:
+                    text = render.text_report(found, style, steps, screen_width(), marks)
         show(text, output)
         if quiet:
             for line in assumption_lines(found, "unicode" if use_unicode(sys.stderr) else "ascii"):

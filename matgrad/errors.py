@@ -35,6 +35,8 @@ class MatgradError(Exception):
         self.help = help
         self.text = text
         self.others: tuple[MatgradError, ...] = ()  # what else is wrong with the same input
+        # Texts that may be meant: of each group the first that can be read is told.
+        self.repairs: tuple[tuple[str, ...], ...] = ()
 
 
 class UsageError(MatgradError):

@@ -15,6 +15,7 @@ from typing import Final
 
 from matgrad.errors import Mark, SyntaxProblem
 from matgrad.functions import FUNCTION_NAMES
+from matgrad.slips import INDEX_SUM, index_sum
 
 
 def _names(text: str) -> list[str]:
@@ -82,6 +83,7 @@ _OPERATORS: Final = {
     "otimes": "⊗",
     "div": "/",
     "colon": ":",
+    "backslash": "\\",
 }
 # In print these bind less than juxtaposition; in matgrad all products associate to the left.
 _PRINTED: Final = frozenset(["cdot", "odot", "circ", "oslash", "otimes"])
@@ -151,7 +153,15 @@ _MATRICES: Final = {
     "Vmatrix": ("‖", "‖"),
 }
 _PLAIN_ENVIRONMENTS: Final = frozenset(["equation", "equation*", "displaymath", "math"])
-_STRUCTURE: Final = frozenset(_names("frac tfrac dfrac cfrac sqrt left right begin end norm abs"))
+# Environments of several lines, of which one is read.
+_LINES: Final = frozenset(
+    _names(
+        "align align* aligned alignat alignat* gather gather* gathered split multline multline* eqnarray eqnarray*"
+    )
+)
+_STRUCTURE: Final = frozenset(
+    _names("frac tfrac dfrac cfrac sqrt left right begin end norm abs textcolor color")
+)
 
 _SUMS = "write `sum(x)` for the sum of all entries, or `sum(i=1:n, …)` for a sum over an index"
 _DERIVATIVE = "give the function itself; `--wrt X` says by what it is differentiated"
@@ -171,8 +181,13 @@ _UNREAD: Final = {
         "matgrad has no integrals; give the integrand, or declare an unknown function",
     ),
     "lim": "matgrad has no limits; give the expression itself",
-    **dict.fromkeys(["sup", "argmax"], "write `max(x)` for the largest entry of a vector"),
-    **dict.fromkeys(["inf", "argmin"], "write `min(x)` for the smallest entry of a vector"),
+    **dict.fromkeys(
+        ["sup", "argmax"], "give what is maximized alone; the largest entry of a vector is `max(x)`"
+    ),
+    **dict.fromkeys(
+        ["inf", "argmin", "arg"],
+        "give what is minimized alone; the smallest entry of a vector is `min(x)`",
+    ),
     "mathbb": "matgrad reads plain letters; only `\\mathbb{1}` (ones) and `\\mathbb{I}` are understood",
     **dict.fromkeys(
         ["dots", "ldots", "cdots", "vdots", "ddots"],
@@ -260,6 +275,7 @@ _PIECE = re.compile(
     r"|\\(?:begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+|\\."
     r"|\^\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|-?\s*(?:\\[A-Za-z]+|\w))"
 )
+_IN_SCRIPT = re.compile(r"[\^_]\s*\{?\s*\Z")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _DIGITS = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
@@ -308,6 +324,8 @@ def is_latex(text: str) -> bool:
             if match[1] in _EVIDENCE:
                 return True
             if match[1] in _BRACED and text.startswith("{", match.end()):
+                return True
+            if _IN_SCRIPT.search(text, max(0, at - 8), at):
                 return True
             at = text.find("\\", match.end())
         else:
@@ -498,7 +516,7 @@ class _Translator:
     def __init__(self, text: str, functions: Collection[str]) -> None:
         self.text = text
         self.functions = functions
-        self.pos = 0
+        self.pos = self.start = 0
         self.end = len(text)
         self.out: list[_Token] = []
         self.last: _Token | None = None
@@ -514,7 +532,8 @@ class _Translator:
 
     def run(self) -> tuple[str, list[int]]:
         text = self.text
-        self.pos, self.end = self.unwrapped()
+        self.start, self.end = self.unwrapped()
+        self.pos = self.start
         self.match_braces()
         while self.pos < self.end:
             skipped = self.skip.pop(self.pos, None)
@@ -1064,6 +1083,12 @@ class _Translator:
         """`&` or `\\\\`: only inside a matrix."""
         frame = self.stack[-1]
         shown = self.text[at:end]
+        if frame.kind == "environment" and frame.delimiter == "lines":
+            self.pos, self.gap = end, True
+            goes_on = re.compile(r"(?:\s|&)*(?:[-+−]|\\end)").match(self.text, end)
+            if written == "," or goes_on is not None:
+                return  # the last line, or one that goes on in the next
+            raise self.several_lines(frame)
         if frame.kind != "matrix":
             marks = [Mark(at, end)]
             if frame.kind != "root":
@@ -1085,6 +1110,19 @@ class _Translator:
         self.end_chain()
         self.put(written, "comma", at, end)
         frame.commas += 1
+
+    def several_lines(self, frame: _Frame) -> SyntaxProblem:
+        """`\\begin{align} a \\\\ b \\end{align}`: one line is to be given."""
+        inside = self.text[frame.end : self.text.find("\\end", frame.end)]
+        lines = [line.strip() for line in inside.split("\\\\") if line.strip()]
+        sides = [re.sub(r"&|^[^=]*=(?!.*=)", "", line).strip() for line in lines]
+        problem = self.problem(
+            f"there are {len(lines)} lines in `{frame.shown}`",
+            [Mark(frame.opener.at, frame.end)],
+            "give one of them, and its right side alone",
+        )
+        problem.repairs = tuple((side,) for side in sides[:2])
+        return problem
 
     def close_brace(self, at: int) -> None:
         frame = self.stack[-1]
@@ -1327,6 +1365,12 @@ class _Translator:
             self.skip[subscript] = self.subscript(subscript)
         self.stack[-1].post += 1
         if transpose is not None:
+            if last.kind == "post" and last.text in "'’" and text[last.at] in "'’":
+                raise self.problem(
+                    "a prime is a transpose, and another one stands behind it",
+                    [Mark(last.at, transpose.end())],
+                    "leave one of them out; a name with a prime is written with a subscript, as in `x_1`",
+                )
             self.pos = transpose.end()
             negative = transpose["a"] or transpose["b"]
             self.put("^-T" if negative else "'", "post", at, self.pos)
@@ -1473,6 +1517,14 @@ class _Translator:
         if last.kind == "bar_close":
             self.norm_subscript(last, sub, raw, at, end)
             return end
+        if last.kind == "close" and self.text[last.at : last.end].endswith(("rangle", "⟩")):
+            if sub not in ("F", "Fro", "fro", "2"):
+                raise self.problem(
+                    "this inner product is not known",
+                    mark,
+                    "`\\langle A, B \\rangle` is tr(A'B); for a weighted one write `x^\\top M y`",
+                )
+            return end
         if last.kind == "close":
             indices = sub.split(",") if "," in sub else list(sub) if len(sub) == 2 else [sub]
             if not all(i.isascii() and i.isalnum() for i in indices) or len(indices) > 2:
@@ -1535,12 +1587,23 @@ class _Translator:
         if func.text == "log" and sub == "e":
             func.end = end
             return
-        help = f"leave it out: `{func.text}` is over all entries of its argument"
-        if func.text == "log":
-            help = "write `\\log(x)/\\log(b)` for another base"
-        raise self.problem(
-            f"a subscript stands on the function `{func.text}`", [Mark(at, end)], help
+        problem = self.problem(
+            f"a subscript stands on the function `{func.text}`",
+            [Mark(at, end)],
+            f"leave it out: `{func.text}` is over all entries of its argument",
         )
+        over_entries = re.search(rf"_\{{?{re.escape(sub)}\b", self.text[end:])
+        if func.text in ("max", "min") and len(self.out) == 1 and not over_entries:
+            problem.message = (
+                "the expression is what is to be differentiated, not a problem to solve"
+            )
+            problem.marks = (Mark(func.at, end),)
+            problem.help = "give the objective alone"
+            problem.repairs = ((self.text[end : self.end].strip(),),)
+            raise problem
+        if func.text == "log":
+            problem.help = "write `\\log(x)/\\log(b)` for another base"
+        raise problem
 
     def norm_subscript(self, bar: _Token, sub: str, raw: str, at: int, end: int) -> None:
         if bar.text == "‖" and sub in _NORMS:
@@ -1595,6 +1658,15 @@ class _Translator:
             self.root(at, end)
         elif name == "vec" and text.startswith(("(", "\\left"), self.blank(end)):
             self.function("vec", at, end)
+        elif name in ("textcolor", "color"):
+            start = self.blank(end)
+            if not text.startswith("{", start):
+                raise self.problem(
+                    f"`\\{name}` needs a colour", [Mark(at, end)], f"write `\\{name}{{red}}`"
+                )
+            self.pos = self.braces[start] + 1
+            if name == "textcolor":
+                self.argument("wrap", at, "\\textcolor")
         elif name in _WRAPPERS or name == "mathbb":
             self.wrapper(at, name)
         elif name in _ACCENTS:
@@ -1636,9 +1708,14 @@ class _Translator:
         elif name in _MAP_MARKS and self.functions:
             self.put(_MAP_MARKS[name], "mark", at, end)
         elif name in _UNREAD:
-            raise self.problem(
+            problem = self.problem(
                 f"`\\{name}` is not something matgrad reads", [Mark(at, end)], _UNREAD[name]
             )
+            formula = text[self.start : self.end]
+            printed = re.compile(INDEX_SUM).match(formula, at - self.start)
+            if name == "sum" and printed is not None:
+                problem.repairs = ((index_sum(formula, printed),),)
+            raise problem
         else:
             raise self.unknown(name, at, end)
 
@@ -1677,20 +1754,28 @@ class _Translator:
         help = "write a function as `\\operatorname{name}`"
         close = difflib.get_close_matches(name, sorted(_KNOWN), 1, 0.7) if len(name) < 40 else []
         heads = [name[:i] for i in range(min(len(name), 20) - 1, 1, -1) if name[:i] in _KNOWN]
-        if len(name) == 1:
+        meant = ""
+        if _IN_SCRIPT.search(self.text, max(0, at - 8), at) and not heads:
+            meant, help = "\\top", "the transpose is `^\\top`"
+        elif len(name) == 1:
             help = f"for the solution of A x = {name} write `A^{{-1}} {name}`"
         elif close and not (
             heads and (name[len(heads[0]) :].isupper() or len(name) <= len(heads[0]) + 1)
         ):
-            help = f"did you mean `\\{close[0]}`?"
+            meant = f"\\{close[0]}"
+            help = f"did you mean `{meant}`?"
         elif heads:
-            help = f"a command goes on to its last letter: did you mean `\\{heads[0]} {name[len(heads[0]) :]}`?"
+            meant = f"\\{heads[0]} {name[len(heads[0]) :]}"
+            help = f"a command goes on to its last letter: did you mean `{meant}`?"
         shown = name if len(name) <= 40 else name[:40] + "…"
-        return self.problem(
+        problem = self.problem(
             f"`\\{shown}` is not a command that matgrad knows",
             [Mark(at, end, "unknown command")],
             help,
         )
+        if meant:
+            problem.repairs = ((self.text[:at] + meant + self.text[end:],),)
+        return problem
 
     def root(self, at: int, end: int) -> None:
         index = _ROOT_INDEX.match(self.text, end, self.end)
@@ -1762,6 +1847,10 @@ class _Translator:
     def begin(self, at: int) -> None:
         name, end = self.environment(at)
         self.pos = end
+        if name in _LINES:
+            opener = self.put("", "open", at, end)
+            self.push("environment", opener, end, f"\\begin{{{name}}}").delimiter = "lines"
+            return
         if name in _PLAIN_ENVIRONMENTS:
             self.push("environment", self.put("", "open", at, end), end, f"\\begin{{{name}}}")
             return

@@ -15,10 +15,12 @@ from typing import Any
 from matgrad.errors import LimitProblem, Mark, NameProblem, SyntaxProblem
 from matgrad.functions import FUNCTION_NAMES
 from matgrad.lalr import Token, UnexpectedToken, UnknownCharacter, parse_tokens, tokens_of
-from matgrad.slips import find, meant
+from matgrad.slips import find, legible, meant, respelled
 
 MAX_LENGTH = 200_000
 MAX_NUMBER_DIGITS = 400
+MAX_EXPONENT = 400  # of ten, in a number
+MAX_UNKNOWN = 20  # characters that are not of the language are told at once
 
 GREEK = {
     "alpha": "α",
@@ -139,7 +141,7 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
     try:
         raw = tokens_of(text)
     except UnknownCharacter as problem:
-        raise _bad_character(text, problem.at) from None
+        raise _bad_characters(text, problem.at) from None
 
     def renamed(token: Token, kind: str, value: str | None = None, end: int | None = None) -> Token:
         return Token(
@@ -150,14 +152,21 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
         )
 
     declared = {*declared, *_local_names(raw)}
+    if [t.type for t in raw[:3]] == ["NAME", "NAME", "COLON"] and raw[0].text == "lambda":
+        slip = _slip(text, raw[0].start) if "λ" not in declared else None
+        if slip:  # of Python
+            raise slip
     out: list[Token] = []
     bars: list[str] = []  # what is open, innermost last: closing kinds and bars
     binding = -1  # how much was open at an `=` whose range has not had its `:` yet
+    begins: list[Token] = []  # what begins an expression of its own, in a line of its own
     i = 0
     while i < len(raw):
         token = raw[i]
         kind = token.type
         previous = out[-1] if out else None
+        if previous is not None and not bars and _begins_anew(text, previous, token):
+            begins.append(token)
         touching = previous is not None and previous.end == token.start
         derivative = _map_derivative(raw, i, declared, text)
         if derivative is not None:
@@ -223,6 +232,10 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
                 i += 1
                 continue
             out.append(renamed(token, "NAME", name))
+        elif kind == "POWER" and (bracketed := _bracketed_exponent(raw, i, declared, text)):
+            exponent, i = bracketed
+            out.append(exponent)
+            continue
         elif kind == "LSQB":
             is_index = (
                 touching
@@ -274,7 +287,53 @@ def _tokens(text: str, declared: Collection[str], notes: list[str]) -> list[Toke
         else:
             out.append(token)
         i += 1
+    if begins:
+        first = text[: begins[0].start].strip()
+        raise SyntaxProblem(
+            f"there are {len(begins) + 1} expressions here, each in its own line",
+            tuple(
+                Mark(t.start, t.end, "the second begins here" if t is begins[0] else "")
+                for t in begins
+            ),
+            f"give one of them{f', such as `{first}`' if _is_short(first) else ''};"
+            " an expression goes on in the next line behind an operator or in brackets",
+            text,
+        )
     return out
+
+
+def _begins_anew(text: str, before: Token, token: Token) -> bool:
+    """Whether a token begins an operand in a new line, though an operand ends before it."""
+    starts = token.type in _OPERAND_START or token.type in ("BAR", "NORM", "SQRT", "VULGAR")
+    if not starts or before.type not in _OPERAND_END or token.text == "where":
+        return False
+    return "\n" in text[before.end : token.start]
+
+
+def _bracketed_exponent(
+    tokens: list[Token], at: int, declared: Collection[str], text: str
+) -> tuple[Token, int] | None:
+    """`^(-T)` and `^(T)` as one token, and where to go on; None for anything else. Raises SyntaxProblem for `^{(1)}`."""
+    power, *inside = tokens[at : at + 6]
+    types = [t.type for t in inside]
+    if types[:5] in (
+        ["LBRACE", "LPAR", kind, "RPAR", "RBRACE"] for kind in ("NAME", "CALLEE", "NUMBER")
+    ):
+        raise SyntaxProblem(
+            "an exponent in brackets may be an index or a power",
+            (Mark(power.start, inside[4].end),),
+            "write an index below, as in `x_1`, and a power without brackets, as in `x^2`",
+            text,
+        )
+    for kinds, kind in (
+        (["LPAR", "NAME", "RPAR"], "TRANSPOSE"),
+        (["LPAR", "MINUS", "NAME", "RPAR"], "INVERSE_TRANSPOSE"),
+    ):
+        count = len(kinds)
+        if types[:count] == kinds and inside[count - 2].text == "T" and "T" not in declared:
+            end = inside[count - 1].end
+            return Token(kind, text[power.start : end], power.start, end), at + count + 1
+    return None
 
 
 def _local_names(tokens: list[Token]) -> set[str]:
@@ -364,21 +423,66 @@ def _slip(text: str, at: int) -> SyntaxProblem | None:
     slip = find(text, at)
     if slip is None:
         return None
-    return SyntaxProblem(slip.message, (Mark(slip.start, slip.end),), slip.help, text)
+    problem = SyntaxProblem(slip.message, (Mark(slip.start, slip.end),), slip.help, text)
+    problem.repairs = (slip.repairs,)
+    return problem
 
 
-def _bad_character(text: str, at: int) -> SyntaxProblem:
+def unknown_characters(text: str, at: int = 0) -> list[int]:
+    """Where characters stand from `at` on that are not of the language."""
+    found: list[int] = []
+    while len(found) < MAX_UNKNOWN:
+        try:
+            tokens_of(text[at:])
+            break
+        except UnknownCharacter as problem:
+            at += problem.at
+            found.append(at)
+            at += 1
+    return found
+
+
+def without_unknown(text: str) -> str:
+    """The text with something of the language in the place of each character that is not, at the same offsets."""
+    return legible(text, {text[i] for i in unknown_characters(text)})
+
+
+def _bad_characters(text: str, at: int) -> SyntaxProblem:
+    """The error for characters that are not of the language: one for each kind, the first with the others."""
     import unicodedata
 
-    slip = _slip(text, at)
-    if slip is not None:
-        return slip
-    character = text[at] if at < len(text) else ""
-    code = f"U+{ord(character):04X}" if character else ""
+    at_fault = unknown_characters(text, at)
+    accents = {i for i in at_fault if unicodedata.combining(text[i])}
+    characters = {text[i] for i in at_fault}
+    found: dict[str, SyntaxProblem] = {}
+    covered = 0
+    for i in at_fault:
+        if i < covered or {i - 1, i} <= accents:
+            continue
+        slip = _slip(text, i)
+        if slip is not None:
+            covered = slip.marks[0].end
+        problem = slip or _bad_character(text, i, characters)
+        first = found.setdefault(problem.message, problem)
+        if first is not problem:
+            first.marks += tuple(m._replace(label="") for m in problem.marks)
+    problem, *others = found.values()
+    problem.others = tuple(others)
+    return problem
+
+
+def _bad_character(text: str, at: int, characters: Collection[str]) -> SyntaxProblem:
+    """The error for one character, of those that are not of the language."""
+    import unicodedata
+
+    character = text[at]
+    code = f"U+{ord(character):04X}"
     combining = bool(unicodedata.combining(character))
     visible = character.isprintable() and not combining and unicodedata.category(character) != "Cf"
     message = f"`{character if visible else code}` is not a character of the language"
     start = at - 1 if combining and at else at  # an accent is marked with its letter
+    if combining:
+        message = f"`{text[start : at + 1]}`, with an accent, is not of the language"
     hints = {
         "$": "leave out the dollar signs",
         "#": "a comment is allowed in files only; leave it out"
@@ -390,21 +494,24 @@ def _bad_character(text: str, at: int) -> SyntaxProblem:
         "!": "matgrad has no factorial; `gamma(n + 1)` is one",
         "~": "leave it out, or write `*` for a product",
         "?": "leave it out",
+        "_": "a subscript is one word of letters and digits, as in `x_in`; an entry is `x[i]` or `X[i,j]`",
     }
     help = hints.get(character, "")
     likely = meant(character)
-    if not help and likely:
-        whole = "".join(meant(c) or c for c in text.strip())
-        name = unicodedata.name(character, code).title()
-        message = f"`{character}` ({name}) is not a character of the language"
-        help = f"write `{whole if _is_short(whole) else likely}`"
-    elif not help and combining:
-        help = "write the letter without the accent, or with a subscript: `x_hat`"
+    repairs: tuple[tuple[str, ...], ...] = ()
+    if not help and (likely or combining):
+        repairs = ((" ".join(respelled(text, characters).split()),),)
+        if likely and len(unicodedata.normalize("NFD", character)) == 1:
+            name = unicodedata.name(character, code).title()
+            message = f"`{character}` ({name}) is not a character of the language"
+        help = f"write `{likely}`" if likely else "write the letter without the accent"
     elif not help:
         help = (
             "names are Latin or Greek letters with digits or a subscript; leave this character out"
         )
-    return SyntaxProblem(message, (Mark(start, at + 1, "not understood"),), help, text)
+    problem = SyntaxProblem(message, (Mark(start, at + 1, "not understood"),), help, text)
+    problem.repairs = repairs
+    return problem
 
 
 _WORDS = {
@@ -481,7 +588,7 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
         if operand_expected and previous.type in _OPERATORS | {"PREFIX"}:
             here = Mark(previous.start, previous.end, "nothing stands after this")
             if previous.type == "PREFIX":
-                return _no_argument(text, previous)
+                return _no_argument(text, tokens, at - 1)
             rest = text[: previous.start].rstrip()
             alone = f": `{rest}`" if _is_short(rest) else ""
             ended = len(tokens) > 1 and tokens[-2].type in _OPERAND_END and opened is None
@@ -499,13 +606,17 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             opening = Mark(opened.start, opened.end, f"`{_shown(text, opened)}` opens here")
             whole = text.strip() + closing
             only = _unclosed(tokens[:at], 1) is None
-            repaired = f": `{whole}`" if only and _is_short(whole) else ""
-            return SyntaxProblem(
+            problem = SyntaxProblem(
                 f"a closing `{closing}` is missing",
                 (opening, mark),
-                f"add `{closing}`{repaired}",
+                f"add `{closing}`",
                 text,
             )
+            apart = text.replace("||", "| |", 1)  # `||x| - |y||`
+            if only:
+                bars = opened.type == "NORM_OPEN" and "|" in text.replace("||", "")
+                problem.repairs = ((apart, whole) if bars else (whole,),)
+            return problem
         return SyntaxProblem("the expression is not complete", (mark,), "", text)
     shown = _shown(text, token)
     mark = Mark(token.start, token.end, "")
@@ -514,35 +625,36 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
         return slip
     if token.type in ("RPAR", "RSQB", "RBRACE"):
         if opened is None:
-            without = (text[: mark.start] + text[mark.end :]).strip()
-            once = (
-                text.count(shown) == text.count({")": "(", "]": "[", "}": "{"}.get(shown, "")) + 1
-            )
-            return SyntaxProblem(
-                f"`{shown}` closes nothing",
-                (mark,),
-                f"leave it out: `{without}`, or open the bracket before it: `({text.strip()}`"
-                if shown == ")" and once and _is_short(text)
-                else f"leave it out: `{without}`, or open the bracket before it"
-                if once and _is_short(text)
-                else "leave it out, or open the bracket before it",
-                text,
-            )
+            return _unmatched(text, tokens, token)
         if _OPENERS.get(opened.type) != token.type:
             opening = Mark(opened.start, opened.end, "opened here")
-            return SyntaxProblem(
-                f"`{shown}` does not close `{_shown(text, opened)}`",
+            first = _shown(text, opened)
+            problem = SyntaxProblem(
+                f"`{shown}` does not close `{first}`",
                 (opening, mark._replace(label="closed here")),
                 "brackets close in the order in which they were opened",
                 text,
             )
+            if shown in _OTHER_BRACKET and first in _OTHER_BRACKET:
+                problem.repairs = (
+                    (text[: mark.start] + _OTHER_BRACKET[first] + text[mark.end :],),
+                    (text[: opened.start] + _OTHER_BRACKET[shown] + text[opened.end :],),
+                )
+            return problem
     if operand_expected and previous is not None and token.type in _OPERATORS | _AFTER_OPERAND:
         before = _shown(text, previous)
         if previous.type == "PREFIX":
-            return _no_argument(text, previous)
+            return _no_argument(text, tokens, at - 1)
         if previous.type in ("BAR_OPEN", "NORM_OPEN"):
             return _odd_bar(text, tokens[: at - 1], previous)
         help = f"write what stands before `{shown}`, or leave one of the two out"
+        if previous.type == "LPAR" and token.type == "RPAR":
+            return SyntaxProblem(
+                "there is nothing between the brackets",
+                (Mark(previous.start, token.end),),
+                "write an expression between them, or leave them out",
+                text,
+            )
         if previous.type == "AT" and token.type == "RSQB":
             help = "write an index, as in `x[1]`, `X[1,2]` or `X[:,1]`"
         elif opened is not None and opened.type == "AT" and token.type in ("RSQB", "COMMA"):
@@ -559,15 +671,17 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             text,
         )
     if token.type == "EQUALS":
-        right = text[mark.end :].strip(" =")
-        named = re.fullmatch(r"\s*\w+\s*(\([\w\s,]*\))?\s*", text[: mark.start])
-        return SyntaxProblem(
+        right = re.sub(r"^&|\\end\s*\{[^{}]*\}$", "", text[mark.end :].strip(" =")).strip()
+        left = re.sub(r"^\\begin\s*\{[^{}]*\}", "", text[: mark.start].strip())
+        named = re.fullmatch(r"\s*\\?\w+\s*(\([\w\s,]*\))?[\s&:]*", left)
+        problem = SyntaxProblem(
             "an equation stands where an expression was expected",
             (mark,),
-            "give the side that is to be differentiated"
-            + (f": `{right}`" if named and "=" not in right and _is_short(right) else ""),
+            "give the side that is to be differentiated",
             text,
         )
+        problem.repairs = ((right,),) if named and "=" not in right else ()
+        return problem
     if (
         token.type == "COMMA"
         and previous is not None
@@ -625,14 +739,68 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
     )
 
 
-def _no_argument(text: str, function: Token) -> SyntaxProblem:
+_OTHER_BRACKET = {"(": ")", "[": "]", "{": "}", ")": "(", "]": "[", "}": "{"}
+
+
+def _unmatched(text: str, tokens: list[Token], first: Token) -> SyntaxProblem:
+    """The error for brackets that close nothing, with those that are never closed."""
+    opened: list[Token] = []
+    closing: list[Token] = []
+    for token in tokens:
+        if token.type in _OPENERS:
+            opened.append(token)
+        elif token.type in _OPENERS.values():
+            opened.pop() if opened else closing.append(token)
+    shown = _shown(text, first)
+    without = text
+    for token in reversed(closing):
+        without = without[: token.start] + without[token.end :]
+    those = [t for t in closing if _shown(text, t) == shown]
+    it = "it" if len(those) == 1 else "them"
+    problem = SyntaxProblem(
+        f"`{shown}` closes nothing",
+        tuple(Mark(t.start, t.end) for t in those),
+        f"leave {it} out, or open the bracket{'s' if it == 'them' else ''} before {it}",
+        text,
+    )
+    problem.repairs = ((without.strip(),), (_OTHER_BRACKET[shown] * len(those) + text.strip(),))
+    if opened:
+        never = SyntaxProblem(
+            f"`{_shown(text, opened[0])}` is not closed",
+            tuple(Mark(t.start, t.end) for t in opened),
+            "close it, or leave it out",
+            text,
+        )
+        problem.others = (never,)
+    return problem
+
+
+def _no_argument(text: str, tokens: list[Token], at: int) -> SyntaxProblem:
+    """The error for the function that is token number `at`; `exp -x` is offered as `exp(-x)`."""
+    function = tokens[at]
     name = _shown(text, function)
-    return SyntaxProblem(
+    problem = SyntaxProblem(
         f"`{name}` stands here without an argument",
         (Mark(function.start, function.end, "of what?"),),
         f"write `{name}(x)`",
         text,
     )
+    following = tokens[at + 1 : at + 3]
+    if (
+        len(following) == 2
+        and following[0].type == "MINUS"
+        and following[0].end == following[1].start
+    ):
+        end, depth = at + 2, 0
+        while end < len(tokens):
+            kind = tokens[end].type
+            depth += (kind in _OPENERS) - (kind in _OPENERS.values())
+            if depth < 0 or (depth == 0 and kind in ("PLUS", "MINUS", "COMMA", "SEMICOLON")):
+                break
+            end += 1
+        a, b = tokens[at + 1].start, tokens[end - 1].end
+        problem.repairs = ((f"{text[: function.end]}({text[a:b]}){text[b:]}",),)
+    return problem
 
 
 def _odd_bar(text: str, before: list[Token], bar: Token) -> SyntaxProblem:
@@ -844,21 +1012,48 @@ class _Builder:
         node = Syntax(rule, args, start, end, value)
         if rule in ("call", "sized_kind") and args[:1]:
             node.args = args[0].args
+            if len(node.args) == 1 and node.args[0].kind == "binding":
+                self.refuse_range_alone(node.args[0])
         elif rule == "index":
             node.args = [args[0], *args[1].args]
         if rule not in ("arguments", "rows", "row", "subscripts"):
             self.nodes.append(node)
         return node
 
+    def refuse_range_alone(self, binding: Syntax) -> None:
+        """`sum(i=1:n x[i])`, without its comma, and `sum(i=1:n)`."""
+        if len(binding.args) != 2:
+            return
+        first = last = binding.args[1]
+        while first.kind in ("juxtapose", "mul", "add", "sub", "div") and not first.grouped:
+            first = first.args[0]
+        problem = SyntaxProblem(
+            "a range stands here without what is summed",
+            (Mark(binding.start, binding.end),),
+            "write it behind the range and a comma, as in `sum(i=1:n, x[i]^2)`",
+            self.text,
+        )
+        if first is not last:
+            rest = self.text[first.end :].lstrip(" *")
+            problem.repairs = ((f"{self.text[: first.end]}, {rest}",),)
+        raise problem
+
     def number(self, token: Token) -> Fraction:
         digits = token.text
         mantissa, _, exponent = digits.lower().partition("e")
-        if len(mantissa) > MAX_NUMBER_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > 400:
-            mark = Mark(token.start, token.end, "too long")
+        if len(mantissa) > MAX_NUMBER_DIGITS:
             raise LimitProblem(
                 "a number is too long",
-                (mark,),
+                (Mark(token.start, token.end, "too long"),),
                 f"up to {MAX_NUMBER_DIGITS} digits are read",
+                self.text,
+            )
+        if len(exponent) > 4 or abs(int(exponent or 0)) > MAX_EXPONENT:
+            size = "small" if exponent.startswith("-") else "large"
+            raise LimitProblem(
+                f"a number is too {size}",
+                (Mark(token.start, token.end),),
+                f"exponents from -{MAX_EXPONENT} to {MAX_EXPONENT} are read",
                 self.text,
             )
         return Fraction(digits)

@@ -7,8 +7,10 @@ of the tables go through `build` alone, with the shapes of what their names are 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -58,16 +60,25 @@ from matgrad.functions import (
     TABLE,
     Function,
 )
-from matgrad.parse import Parsed, Syntax, canonical_name, parse, plain_text, walk
-from matgrad.slips import CALLS, KEYWORDS, declaration, find, other_name
+from matgrad.parse import (
+    GREEK,
+    Parsed,
+    Syntax,
+    canonical_name,
+    parse,
+    plain_text,
+    walk,
+    without_unknown,
+)
+from matgrad.slips import CALLS, KEYWORDS, calls_meant, declarations_meant, find, other_name
 from matgrad.slips import KINDS as KINDS_ELSEWHERE
 
 ARRAY = "array"
 IDENTITIES = ("I", "eye")  # without a size, too
 FILLED_NAMES = ("ones", "zeros")  # without a size: as large as where they stand
-MAX_POWER = 64
-MAX_PRODUCT = 2000
-MAX_SUM = 10_000
+MAX_POWER = 10_000
+MAX_PRODUCT = 20_000
+MAX_SUM = 20_000
 MAX_KRONECKER = 30
 MAX_NESTED_STACKS = 50
 MAX_PROBLEMS = 20  # that are told at once
@@ -75,6 +86,8 @@ MAX_NESTED_POWERS = (
     30  # with exponents that are not numbers: such a tower's derivative grows as its square
 )
 MAX_SIZE = 1_000_000
+MAX_NAME = 30  # letters of a name that is told whole
+MAX_TOLD = 80  # characters of a text that is offered as a repair
 
 # Kinds that a declaration may name: the shape that they imply, and the property that they state.
 _PLAIN_KINDS = {"scalar": SCALAR, "vector": VECTOR, "row": ROW, "matrix": MATRIX, "array": ARRAY}
@@ -155,13 +168,11 @@ def declare(text: str) -> Declared:
     try:
         parsed = parse(text, "declaration", {canonical_name(head)})
     except SyntaxProblem as problem:
-        meant = declaration(text)
         raise SyntaxProblem(
             "this is not a declaration",
             problem.marks,
-            f"write `--let '{meant}'`"
-            if meant
-            else "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`",
+            _declaration_meant(text)
+            or "a declaration is a name, a colon and a kind, as in `x: vector(n)` or `f: elementwise`",
             text,
         ) from None
     root = parsed.root
@@ -178,29 +189,52 @@ def declare(text: str) -> Declared:
         return Declared(
             name, ex.SCALAR_SHAPE, (), "definition", None, (canonical_name(variable), body)
         )
-    return _declaration(root, text)
+    try:
+        return _declaration(root, text)
+    except NameProblem as problem:
+        problem.help = _declaration_meant(text) or problem.help
+        raise
+
+
+def _declaration_meant(text: str) -> str:
+    """The declarations that may be meant by a text that is none, if they are declarations."""
+    for meant in declarations_meant(text):
+        if all(map(_is_declaration, meant)):
+            return "write `" + " ".join(f"--let '{m}'" for m in meant) + "`"
+    return ""
+
+
+def _is_declaration(text: str) -> bool:
+    try:
+        parsed = parse(text, "declaration", {canonical_name(re.split(r"[:(=]", text)[0].strip())})
+        return parsed.root.kind == "definition" or bool(_declaration(parsed.root, text))
+    except MatgradError:
+        return False
 
 
 def declare_all(texts: Iterable[str]) -> dict[str, Declared]:
-    """The declarations of a user, by name."""
+    """The declarations of a user, by name. Raises the first of what is wrong with them, with the others."""
     declared: dict[str, Declared] = {}
     written: dict[str, str] = {}
+    problems: list[MatgradError] = []
     for text in texts:
-        d = declare(text)
-        words = re.findall(r"(?::|\bof\b)\s*([A-Za-z]+)", text) if d.role != "definition" else []
-        for word in words:
-            if word not in KINDS:
-                raise NameProblem(f"`{word}` is not a kind of value", text=text, help=_KINDS_HELP)
-        if d.name in declared:
+        d = _declare_kind(text)
+        if isinstance(d, Declared) and d.name in declared:
             start = len(text) - len(text.lstrip())
             end = start + len(re.split(r"[\s:(]", text[start:], maxsplit=1)[0])
-            raise NameProblem(
+            d = NameProblem(
                 f"`{d.name}` is declared twice",
                 (Mark(start, end, "declared before"),),
                 "keep one of the two declarations",
                 text,
             )
-        declared[d.name], written[d.name] = d, text
+        if isinstance(d, Declared):
+            declared[d.name], written[d.name] = d, text
+        else:
+            problems.append(d)
+    if problems:
+        problems[0].others = tuple(problems[1:MAX_PROBLEMS])
+        raise problems[0]
     for d in declared.values():
         sizes = [n for s in (d.shape, d.argument) if s is not None for n in s[1:]]
         for name in (str(atom) for n in sizes for atom in dim_atoms(n)):
@@ -212,6 +246,54 @@ def declare_all(texts: Iterable[str]) -> dict[str, Declared]:
                     help=f"leave this declaration out, or write `{name}: integer`",
                 )
     return declared
+
+
+def _declare_kind(text: str) -> Declared | MatgradError:
+    """The declaration of a user, whose kinds are those for users, or what is wrong with it."""
+    try:
+        d = declare(text)
+    except MatgradError as problem:
+        return problem
+    words = re.findall(r"(?::|\bof\b)\s*([A-Za-z]+)", text) if d.role != "definition" else []
+    for word in words:
+        if word not in KINDS:
+            return NameProblem(f"`{word}` is not a kind of value", text=text, help=_KINDS_HELP)
+    return d
+
+
+def read_with(text: str, declarations: Sequence[str]) -> Typed:
+    """A typed expression with these declarations. Raises MatgradError: what is wrong with them and with the text."""
+    try:
+        declared = declare_all(declarations)
+    except MatgradError as problem:
+        problem.others += _wrong_beside(text, declarations)
+        raise
+    return read(text, declared)
+
+
+def _wrong_beside(text: str, declarations: Sequence[str]) -> tuple[MatgradError, ...]:
+    """What is wrong with an expression whatever the declarations mean that cannot be read."""
+    declared: dict[str, Declared] = {}
+    missing: set[str] = set()
+    for line in declarations:
+        d = _declare_kind(line)
+        if isinstance(d, Declared):
+            declared[d.name] = d
+        else:
+            missing.update(map(canonical_name, re.findall(r"[^\W\d]\w*", line)))
+    try:
+        interpret(parse_with(text, declared), declared)
+    except (SyntaxProblem, NameProblem) as problem:
+        found = (problem, *problem.others)
+        return tuple(
+            p
+            for p in found
+            if isinstance(p, SyntaxProblem | NameProblem)
+            and not missing & {canonical_name(text[m.start : m.end]) for m in p.marks}
+        )
+    except MatgradError:
+        pass
+    return ()
 
 
 _KINDS_HELP = (
@@ -594,8 +676,10 @@ class Inference:
                 self.limit_towers(node)
                 self.shapes[id(node)] = getattr(self, node.kind)(node)
             except MatgradError as problem:
-                told = [(p.message, p.marks) for p in problems]
-                if (problem.message, problem.marks) not in told:
+                same = [p for p in problems if p.message == problem.message]
+                if isinstance(problem, NameProblem) and same:
+                    same[0].marks += tuple(m._replace(label="") for m in problem.marks)
+                elif problem.marks not in [p.marks for p in same]:
                     problems.append(problem)
                 if len(problems) == MAX_PROBLEMS:
                     break
@@ -613,7 +697,9 @@ class Inference:
             slip = find(self.text, node.start)  # `axis=1`
             if slip is not None:
                 mark = Mark(slip.start, slip.end)
-                raise SyntaxProblem(slip.message, (mark,), slip.help, self.text)
+                problem = SyntaxProblem(slip.message, (mark,), slip.help, self.text)
+                problem.repairs = (slip.repairs,)
+                raise problem
             raise SyntaxProblem(
                 "a range has the form `1:n`",
                 (Mark(node.args[0].start, node.args[0].end),),
@@ -730,6 +816,10 @@ class Inference:
             text = text[1:-1].strip()
         return " ".join(text.split())
 
+    def replaced(self, node: Syntax, text: str) -> str:
+        """The whole text with another one for a node."""
+        return self.text[: node.start] + text + self.text[node.end :]
+
     def operand(self, node: Syntax) -> str:
         """The text of a node with the brackets around it, to stand in a longer expression."""
         text = " ".join(self.text[node.start : node.end].split())
@@ -835,23 +925,39 @@ class Inference:
     def unknown_name(self, node: Syntax, name: str) -> NameProblem:
         slip = find(self.text, node.start)
         if slip is not None:
-            return NameProblem(slip.message, (Mark(slip.start, slip.end),), slip.help, self.text)
+            mark = Mark(slip.start, slip.end)
+            problem = NameProblem(slip.message, (mark,), slip.help, self.text)
+            problem.repairs = (slip.repairs,)
+            return problem
         mark = Mark(node.start, node.end, "unknown name")
-        close = _closest(name, tuple(BY_NAME)) if len(name) > 2 else None
-        product = "*".join(name) if name.isalpha() else name
+        known = (*BY_NAME, *GREEK, *(d for d in self.declared if len(d) > 2))
+        close = _closest(name, known) if 2 < len(name) <= MAX_NAME else None
+        product = "*".join(name) if name.isalpha() and len(name) <= MAX_NAME else name
         kind = "matrix" if name[0].isupper() else "vector"
+        shown = _cut(name)
         help = f"write `{product}` for a product, or declare it: `--let '{name}: {kind}'`"
         if product == name:
-            help = f"declare it: `--let '{name}: {kind}'`"
+            help = (
+                f"declare it: `--let '{name}: {kind}'`"
+                if shown == name
+                else "declare it, or write `*` between the factors"
+            )
         if close and close != name:
-            help = f"did you mean the function `{close}`? Otherwise {help}"
+            what = "the function " if close in BY_NAME and close not in self.declared else ""
+            help = f"did you mean {what}`{close}`? Otherwise {help}"
         elif name in BY_NAME:
             help = (
                 f"`{name}` is a function: write `{name}(...)`, or declare a variable of that name"
             )
         elif name in KEYWORDS:
             help = "give the mathematical expression alone; a sum over an index is `sum(i=1:n, x[i]^2)`"
-        return NameProblem(f"`{name}` is not a known name", (mark,), help, self.text)
+        problem = NameProblem(f"`{shown}` is not a known name", (mark,), help, self.text)
+        if "T" in name[1:-1] and len(name) <= MAX_NAME:  # `xTAx`
+            parts = [" ".join(part) for part in name.split("T")]
+            if all(parts):
+                turned = "'".join(parts)
+                problem.repairs = ((self.replaced(node, turned),),)
+        return problem
 
     def number(self, node: Syntax) -> Shape:
         return ex.SCALAR_SHAPE
@@ -1057,6 +1163,13 @@ class Inference:
                 f"write `{_tight(x)}{y}` for an entry, or `{x}*{y[1:-1].strip()}` for a product",
                 self.text,
             )
+        if a.kind == "transpose" and a.args[0].value in tuple("fghφψσ") and b.kind == "name":
+            name = a.args[0].value
+            if b.grouped and name not in self.declared:
+                self.notes.append(
+                    f"`{self.source(node)}` is read as a product; for the derivative of an unknown function"
+                    f" declare it: `--let '{name}: elementwise'`"
+                )
         return self.mul(node)
 
     def refuse_bare_call(self, node: Syntax) -> None:
@@ -1163,18 +1276,42 @@ class Inference:
             )
             if b.kind == "name" and b.value not in self.declared and t.kind == MATRIX:
                 help += f"; if `{y}` is a number, declare it: `--let '{y}: scalar'`"
-            raise self.problem(
+            problem = self.problem(
                 f"`/` divides by a scalar, and `{self.source(b)}` is a {shape_text(t)}",
                 b,
                 help=help,
             )
+            end = self.chain_end(node)
+            if t.kind == ROW and end > node.end:  # `1/x'x`: what stands behind it belongs to it
+                below = self.text[b.start : end]
+                problem.repairs = ((f"{self.text[: b.start]}({below}){self.text[end:]}",),)
+            raise problem
         return self.shape(a)
+
+    def chain_end(self, node: Syntax) -> int:
+        """Where the product ends that goes on behind a node."""
+        for other in self.parsed.nodes:  # parents come after their children
+            if other.kind in ("juxtapose", "mul") and other.args[0] is node and not node.grouped:
+                node = other
+        return node.end
 
     def solve(self, node: Syntax) -> Shape:
         a, b = node.args
         s, t = self.shape(a), self.shape(b)
         if s.kind == SCALAR:
             return t
+        if s.kind == ROW and a.kind in ("juxtapose", "mul") and not a.grouped:
+            front, last = a.args  # (x' A)\b for x' (A\b)
+            problem = self.problem(
+                f"`\\` solves with a square matrix, and `{self.source(a)}` is a {shape_text(s)}",
+                a,
+                help=f"write brackets around the `\\`: `({self.source(last)}\\{self.source(b)})`",
+            )
+            sign = "*" if a.kind == "juxtapose" else ""
+            inner = self.text[last.start : node.end]
+            before = self.text[: front.end] + self.text[front.end : last.start].rstrip()
+            problem.repairs = ((f"{before}{sign}({inner}){self.text[node.end :]}",),)
+            raise problem
         self.need_square(a, "`\\` solves with a square matrix")
         if t.kind == SCALAR:
             raise self.problem("`\\` solves for a vector or a matrix", b)
@@ -1201,6 +1338,11 @@ class Inference:
 
     def power(self, node: Syntax) -> Shape:
         base, exponent = node.args
+        if base.kind == "power" and not base.grouped:
+            inner = self.source(base)
+            self.notes.append(
+                f"`{self.source(node)}` is read as `({inner}){self.text[base.end : node.end]}`"
+            )
         e = self.shape(exponent)
         if e.kind != SCALAR and base.value == "e" and "e" not in self.declared:
             raise self.problem(
@@ -1220,10 +1362,10 @@ class Inference:
             )
         if self.shape(base).kind == MATRIX and _whole(exponent) is None:
             self.need_square(base, "only a square matrix has powers")
-            self.need_integer(exponent)
+            self.need_integer(node, exponent)
         return self.raised(node, base, self.text[base.end : node.end].strip())
 
-    def need_integer(self, exponent: Syntax) -> None:
+    def need_integer(self, power: Syntax, exponent: Syntax) -> None:
         """The exponent of a matrix: whole numbers and integer names, and what `+`, `-` and `*` make of them."""
         todo = [exponent]
         while todo:
@@ -1243,7 +1385,12 @@ class Inference:
                 (item.kind == "number" and item.value.denominator == 1)
                 or (item.kind == "call" and name in SIZES and name not in self.declared)
             ):
-                raise self.not_whole(item, "write a whole number")
+                problem = self.not_whole(item, "write a whole number")
+                root = _ROOTS.get("".join(self.source(power.args[1]).strip("{}()").split()))
+                if root is not None:
+                    whole = root.format(self.source(power.args[0]))
+                    problem.repairs = ((self.replaced(power, whole),),)
+                raise problem
 
     def not_whole(self, item: Syntax, instead: str) -> ShapeProblem:
         return self.problem(
@@ -1263,7 +1410,7 @@ class Inference:
                 raise LimitProblem(
                     f"a matrix power of {k} is too large",
                     (Mark(node.start, node.end),),
-                    f"matrix powers up to {MAX_POWER} are expanded",
+                    f"powers up to {MAX_POWER:,} are read; a name such as `k` stands for any power",
                     self.text,
                 )
             inverse = k is not None and k < 0
@@ -1275,7 +1422,7 @@ class Inference:
             f"`{x}` is a {shape_text(s)}, and a vector has no power",
             base,
             help=f"write `{y}{dotted}` (entry by entry), `{_tight(y)}'*{y}` (squared length)"
-            if s.kind == VECTOR
+            if s.kind == VECTOR and re.fullmatch(r"\^\s*\{?2\}?", how)
             else f"write `{y}{dotted}` (entry by entry)",
         )
 
@@ -1618,6 +1765,12 @@ class Inference:
 
     def not_an_order(self, node: Syntax, name: str, argument: Syntax) -> ShapeProblem:
         """polygamma(x, 1)."""
+        if argument.kind == "name" and _whole(node.args[-1]) is None:
+            return self.problem(
+                f"the first argument of `{name}` is a number, not a name",
+                argument,
+                help=f"write, for example, `{name}(1, {self.source(node.args[-1])})`",
+            )
         others = [a for a in node.args if a is not argument]
         swapped = len(others) == 1 and _whole(others[0]) is not None
         first = self.source(others[0]) if swapped else "1"
@@ -1872,9 +2025,28 @@ class Inference:
         as_typed = written.group() if written else name
         mark = Mark(node.start, node.start + len(as_typed), "not a function")
         inside = f"({', '.join(map(self.source, node.args))})"
+        known = self.declared.get(name)
+        if known is not None and name in BY_NAME:
+            return NameProblem(
+                f"`{name}` is declared, which hides the function of this name",
+                (mark._replace(label=shape_text(known.shape)),),
+                f"leave the declaration of `{name}` out, or declare another name",
+                self.text,
+            )
         other = other_name(as_typed)
         if other and name not in self.declared:
-            return NameProblem(f"there is no function `{as_typed}`", (mark,), other, self.text)
+            shown = _cut(as_typed)
+            problem = NameProblem(f"there is no function `{shown}`", (mark,), other, self.text)
+            meant = calls_meant(as_typed, list(map(self.source, node.args)))
+            before, after = self.text[: node.start].rstrip(), self.text[node.end :].lstrip()
+            alone = before[-1:] in ("", "(", "[", ",") and after[:1] in ("", ")", "]", ",")
+            problem.repairs = (
+                tuple(
+                    self.replaced(node, call[1:-1] if alone and call[0] == "(" else call)
+                    for call in meant
+                ),
+            )
+            return problem
         if node.args and len(node.args) <= 2 and all(_whole(a) is not None for a in node.args):
             entry = f"{as_typed}[{','.join(self.source(a) for a in node.args)}]"
             return NameProblem(
@@ -1914,11 +2086,23 @@ class Inference:
             else f"did you mean `{close}`?"
             if close
             else f"declare it, if it is an unknown function: `--let '{name}: elementwise'`"
+            if len(name) <= MAX_NAME
+            else "declare it, if it is an unknown function"
         )
-        return NameProblem(f"there is no function `{name}`", (mark,), help, self.text)
+        return NameProblem(f"there is no function `{_cut(name)}`", (mark,), help, self.text)
 
 
+# Powers of a matrix that are functions.
+_ROOTS = {
+    **dict.fromkeys(["1/2", "0.5", ".5"], "sqrtm({})"),
+    **dict.fromkeys(["-1/2", "-0.5", "-.5"], "inv(sqrtm({}))"),
+}
 _USUAL_MEANING = {"σ": "sigmoid", "ψ": "digamma", "Γ": "gamma"}  # of a letter that is a function
+
+
+def _cut(name: str) -> str:
+    """A name as a message tells it."""
+    return name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…"
 
 
 def _tight(text: str) -> str:
@@ -2275,13 +2459,35 @@ def build(parsed: Parsed, scope: Scope) -> Expr:
 def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[int, Expr]:
     """The expressions of nodes of a syntax tree, given in an order in which children come first."""
     done: dict[int, Expr] = {}
+    products: dict[int, _Product] = {}
     nodes = list(nodes)
     # `a + b + c` is one sum, made at its last sign: the sums on the way there are not worth their memory.
     inner = {id(n.args[0]) for n in nodes if n.kind in _SUMS and n.args[0].kind in _SUMS}
+
+    def value(node: Syntax) -> Expr:
+        product = products.pop(id(node), None)
+        if product is not None:
+            done[id(node)] = product.value()
+        return done.get(id(node), ex.ZERO)
+
     for node in nodes:
-        if node.kind in ("all", "rule", "equation", "binding"):
+        if node.kind in _MADE_BY:
+            left, right = node.args
+            product = products.pop(id(left), None)
+            if product is None or product.make is not _MADE_BY[node.kind]:
+                first = done[id(left)] if product is None else product.value()
+                product = _Product(_MADE_BY[node.kind], first)
+            behind = products.pop(id(right), None)
+            if behind is not None and node.kind != "div" and behind.begins_with(product):
+                product = behind
+            else:
+                last = done[id(right)] if behind is None else behind.value()
+                product.append(ex.power(last, ex.num(-1)) if node.kind == "div" else last)
+            products[id(node)] = product
             continue
-        if id(node) in inner:
+        for a in node.args:
+            value(a)
+        if id(node) in inner or node.kind in ("all", "rule", "equation", "binding"):
             continue
         if node.kind in _SUMS:
             done[id(node)] = _sum(node, done)
@@ -2295,6 +2501,8 @@ def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[i
             done[id(node)] = apply_function(node.value, args, None, sizes)
             continue
         done[id(node)] = _build_node(node, [done.get(id(a), ex.ZERO) for a in node.args], scope)
+    for node in nodes:
+        value(node)
     return done
 
 
@@ -2312,6 +2520,40 @@ _CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
 
 
 _SUMS = ("add", "sub")
+_MADE_BY: dict[str, Callable[..., Expr]] = {
+    "mul": ex.mul,
+    "juxtapose": ex.mul,
+    "div": ex.mul,
+    "hadamard": ex.hadamard,
+}
+
+
+class _Product:
+    """The factors of a product that may be part of a longer one. It is made in one go at its last factor: the products on
+    the way there are as long as it, together."""
+
+    def __init__(self, make: Callable[..., Expr], first: Expr) -> None:
+        self.make = make
+        self.factors = deque([first])
+        self.is_plain = True  # whether all factors but the last are matrices and numbers
+
+    def value(self) -> Expr:
+        return self.make(*self.factors)
+
+    def append(self, factor: Expr) -> None:
+        """One more factor at the end."""
+        self.is_plain = self.is_plain and self.factors[-1].shape.kind in (SCALAR, MATRIX)
+        self.factors.append(factor)
+
+    def begins_with(self, front: _Product) -> bool:
+        """Take a factor in front, as in `A*(B*x)`, if that is the same product; else False."""
+        first = front.factors[0]
+        same = self.is_plain and self.make is front.make is ex.mul
+        if not same or len(front.factors) > 1 or first.shape.kind == VECTOR:
+            return False
+        self.factors.appendleft(first)
+        self.is_plain = first.shape.kind in (SCALAR, MATRIX)
+        return True
 
 
 def _sum(node: Syntax, done: Mapping[int, Expr]) -> Expr:
@@ -2365,18 +2607,14 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
         return ex.num(node.value)
     if kind == "name":
         return _build_name(node, scope)
-    if kind in ("mul", "juxtapose"):
-        return ex.mul(*args)
     if kind == "neg":
         return ex.neg(args[0])
-    if kind in ("pos", "local_name"):
+    if kind == "local_name":
+        return ex.group(args[0])
+    if kind == "pos":
         return args[0]
-    if kind == "div":
-        return ex.mul(args[0], ex.power(args[1], ex.num(-1)))
     if kind == "solve":
         return ex.mul(ex.inverse(args[0]), args[1])
-    if kind == "hadamard":
-        return ex.hadamard(*args)
     if kind == "edivide":
         return ex.hadamard(args[0], ex.epower(args[1], ex.num(-1)))
     if kind == "transpose":
@@ -2507,7 +2745,21 @@ def read(text: str, declared: Mapping[str, Declared] | None = None) -> Typed:
 
 
 def parse_with(text: str, declared: Mapping[str, Declared]) -> Parsed:
-    """The syntax tree of an expression whose names are (partly) declared."""
+    """The syntax tree of an expression whose names are (partly) declared. Raises SyntaxProblem and LimitProblem."""
+    try:
+        return _parse_with(text, declared)
+    except MatgradError as problem:
+        marks = [m for p in (problem, *problem.others) for m in p.marks]
+        problem.others += tuple(
+            p
+            for p in _names_beside(text, declared)
+            if not any(m.start < n.end and n.start < m.end for m in marks for n in p.marks)
+        )
+        _tell_repairs(problem, declared)
+        raise
+
+
+def _parse_with(text: str, declared: Mapping[str, Declared]) -> Parsed:
     functions = {d.name for d in declared.values() if d.role != "variable"}
     return parse(text, "expression", set(declared), functions)
 
@@ -2515,8 +2767,56 @@ def parse_with(text: str, declared: Mapping[str, Declared]) -> Parsed:
 def interpret(parsed: Parsed, declared: Mapping[str, Declared]) -> Typed:
     """The typed expression of a syntax tree. Raises MatgradError with the characters at fault."""
     definitions = infer_definitions(declared)
-    inference = _find_kinds(parsed, declared, parameters(definitions))
+    try:
+        inference = _find_kinds(parsed, declared, parameters(definitions))
+    except MatgradError as problem:
+        _tell_repairs(problem, declared)
+        raise
     return _finish(parsed, inference, declared, definitions)
+
+
+def _names_beside(text: str, declared: Mapping[str, Declared]) -> tuple[MatgradError, ...]:
+    """The names that are wrong in a text which has characters that the language does not have."""
+    legible = without_unknown(text) if len(text) <= MAX_TOLD else text
+    if legible == text:
+        return ()
+    found = problem_in(legible, declared)
+    wrong = [p for p in (found, *found.others) if isinstance(p, NameProblem)] if found else []
+    for p in wrong:
+        p.text = text
+    return tuple(
+        p for p in wrong if all(legible[m.start : m.end] == text[m.start : m.end] for m in p.marks)
+    )
+
+
+def problem_in(text: str, declared: Mapping[str, Declared]) -> MatgradError | None:
+    """What is wrong with an expression, with no repairs; None if it can be read."""
+    try:
+        _find_kinds(_parse_with(text, declared), declared, parameters(infer_definitions(declared)))
+    except MatgradError as problem:
+        return problem
+    return None
+
+
+def _tell_repairs(problem: MatgradError, declared: Mapping[str, Declared]) -> None:
+    """Offer what may be meant, as far as it can be read: of each group of repairs the first that leaves nothing wrong, or
+    else the first of all that leaves something else."""
+    for p in (problem, *problem.others):
+        mending: list[str] = []
+        changing: list[str] = []
+        for group in p.repairs:
+            for text in dict.fromkeys(" ".join(t.split()) for t in group):
+                if not 0 < len(text) <= MAX_TOLD or text == p.text:
+                    continue
+                left = problem_in(text, declared)
+                if left is None:
+                    mending.append(text)
+                    break
+                if not isinstance(left, SyntaxProblem | LimitProblem) and left.message != p.message:
+                    changing.append(text)
+        told = mending or changing[:1]
+        if told:
+            p.help = f"write {' or '.join(f'`{t}`' for t in told)}"
 
 
 def _find_kinds(
@@ -2636,19 +2936,20 @@ def _finish(
         inference.names.values(),
         key=lambda s: s.kind != MATRIX or resolve(s.rows) == resolve(s.cols),
     )
+    more = (f"n{number}" for number in itertools.count(1))
     for shape in order:
         free = [d for d in (resolve(shape.rows), resolve(shape.cols)) if isinstance(d, DimVar)]
         if len(free) == 2 and free[0] is not free[1]:
-            _name_size(free[0], ("m", *_POOL), taken)
-            _name_size(free[1], _POOL, taken)
+            _name_size(free[0], ("m", *_POOL), taken, more)
+            _name_size(free[1], _POOL, taken, more)
         else:
             for cell in free[:1]:
-                _name_size(cell, _POOL, taken)
+                _name_size(cell, _POOL, taken, more)
     for shape in [*inference.shapes.values()]:
         for dim in (shape.rows, shape.cols):
             for atom in dim_atoms(dim):
                 if isinstance(atom, DimVar) and atom.value is None:
-                    _name_size(atom, _POOL, taken)
+                    _name_size(atom, _POOL, taken, more)
     values: dict[str, Expr] = {}
     for name, shape in inference.names.items():
         final = _final(shape)
@@ -2693,6 +2994,8 @@ def _finish(
         defined,
     )
     result = build(parsed, scope)
+    if ex.cost(result) <= ex.LARGE:
+        result = ex.ungrouped(result)
     assumed = tuple(name for name in values if name not in declared)
     notes = tuple(
         dict.fromkeys(
@@ -2789,14 +3092,12 @@ def _size_names(node: Syntax) -> set[str]:
     return {str(n.value) for n in below if n.kind == "name"}
 
 
-def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str]) -> None:
+def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str], more: Iterator[str]) -> None:
+    """A name for an unknown size, of the pool or `more`, that nothing else has."""
     for name in pool:
         if name not in taken:
             break
     else:
-        number = 1
-        while f"n{number}" in taken:
-            number += 1
-        name = f"n{number}"
+        name = next(name for name in more if name not in taken)
     taken.add(name)
     cell.value = name

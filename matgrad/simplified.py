@@ -11,7 +11,7 @@ from matgrad.expr import Expr
 from matgrad.properties import domain, taken_for_granted
 from matgrad.render.names import written_length
 from matgrad.rewrite import Recorder, lines
-from matgrad.shapes import Typed, declare_all, read, unused_note
+from matgrad.shapes import Typed, declare_all, read_with, unused_note
 from matgrad.simplification import shortest
 from matgrad.steps import DERIVATIVE, Check, Line, Step
 from matgrad.verify import check_equal, check_lines
@@ -113,7 +113,7 @@ def simplify(
     """
     here = [let] if isinstance(let, str) else list(let)
     more = [background] if isinstance(background, str) else list(background)
-    typed = read(text, declare_all([*here, *more]))
+    typed = read_with(text, [*here, *more])
     unused = tuple(unused_note(n, typed) for n in typed.unused if n in declare_all(here))
     found = Simplification(typed._replace(notes=(*typed.notes, *unused)))
     if check:

@@ -13,10 +13,12 @@ MOST_LINES = 8  # between lines that are marked; of more, only those that are
 
 
 def clean(text: str) -> str:
-    """Text without characters that would act on a terminal."""
+    """Text without characters that would act on a terminal; every kind of blank is one."""
     return "".join(
-        c
-        if c == " " or (c.isprintable() and unicodedata.category(c) not in ("Cf", "Co"))
+        " "
+        if unicodedata.category(c) == "Zs" or c == "\r"
+        else c
+        if c.isprintable() and unicodedata.category(c) not in ("Cf", "Co")
         else "\ufffd"
         for c in text
     )
@@ -94,9 +96,8 @@ def _underlined(line: str, marks: list[Mark], unicode: bool) -> list[str]:
             shown.append(" " * TAB)
             columns.append(columns[-1] + TAB)
         else:
-            c = clean(c)
-            shown.append(c)
-            columns.append(columns[-1] + _width(c))
+            shown.append(clean(c))
+            columns.append(columns[-1] + _width(shown[-1]))
     columns.append(columns[-1] + 1)
     rows = ["".join(shown)]
     if not marks:
