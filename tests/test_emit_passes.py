@@ -350,3 +350,16 @@ def test_a_diagonal_in_a_sum_is_multiplied_apart() -> None:
     )
     assert not found["add_diagonal"] + found["diag"]
     assert found["matmul"] == 1
+
+
+def test_vectors_stand_on_the_left_in_jax() -> None:
+    """XLA is slow at A.T @ v."""
+    text = diff("norm2(A*x - b)^2", "x", check=False).to("jax")
+    assert "(A @ x - b) @ A" in text
+    assert ".T @" not in text
+
+
+def test_signs_and_numbers_stand_before_products() -> None:
+    assert [v.op for v in operations("-(X'X)")][-2:] == ["matmul", "neg"]
+    products = [v for v in operations("2*X'X") if v.op == "matmul"]
+    assert [a.op for a in products[0].args] == ["input", "input"]

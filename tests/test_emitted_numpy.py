@@ -123,6 +123,16 @@ def test_complex_arguments_and_wrong_shapes_are_refused(target: str) -> None:
         module["hvp"](b, A=A, x=x, b=b)
 
 
+@pytest.mark.parametrize("target", ["jax", "torch"])
+def test_functions_of_whole_numbers(target: str) -> None:
+    """`jax.nn.sigmoid(1)` is an error."""
+    to, back = jax_arrays() if target == "jax" else torch_tensors()
+    let = ["x: vector(n)"]
+    for text in ("x'sigmoid(ones(n))", "tanh(n)*softplus(2)*sum(x)", "sum(polygamma(1, x.^2 + 1))"):
+        d = diff(text, "x", let, check=False)
+        assert wrong(d, d.to(target), to=to, back=back) == []
+
+
 def test_gelu_in_torch_needs_torch_only() -> None:
     assert "import torch" in diff("sum(gelu(x))", "x", check=False).to("torch").splitlines()
 

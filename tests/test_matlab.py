@@ -50,6 +50,24 @@ def test_random_expressions(tmp_path: Path) -> None:
 
 
 @needs_octave
+def test_several_variables_directions_rows_and_functions(tmp_path: Path) -> None:
+    row, unknown = ["r: row(n)"], ["f: elementwise", "g: scalar of vector(n)"]
+    derivations = [
+        diff("norm2(A*x - b)^2", ["x", "A"], check=False),
+        diff("x'A x", "x", hvp="v", check=False),
+        diff("norm2(r*A)^2", "r", row, check=False),
+        diff("norm2(r*A)^2", "r", row, order=2, check=False),
+        diff("c*r", "c", row, check=False),
+        diff("r*A", "r", row, check=False),
+        diff("sum(f(A*x)) + g(x)", "x", unknown, order=2, check=False),
+        diff("sum(k=1:n, k*x[k]^2) + x[i]", "x", ["x: vector(n)"], check=False),
+        diff("X*X", "X", check=False),
+        diff("c^2", "c", order=2, check=False),
+    ]
+    assert wrong(derivations, tmp_path, wanted=4) == {}
+
+
+@needs_octave
 def test_a_wrong_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     d = diff("sum(sin(x))", check=False)
     assert wrong([d], tmp_path / "right") == {}

@@ -709,6 +709,15 @@ class JaxTarget(FunctionalTarget):
         op = value.data[0]
         return self.functions.get(op) or TABLE[op].numpy.replace("np.", "jnp.")
 
+    def _call(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        """The code of a call; a whole number is made a float, as some functions take no other."""
+        whole = {"polygamma": 0, "matpow": 1}.get(value.data[0])
+        made = [
+            code if i == whole else _real(a, code)
+            for i, (a, code) in enumerate(zip(value.args, args, strict=True))
+        ]
+        return super()._call(value, made, writer)
+
 
 JAX = JaxTarget(
     "jax",
