@@ -172,7 +172,9 @@ def wrong(
         prepared: dict[str, tuple[int, Prepared]] = {}
         for i in range(start, min(start + BATCH, len(derivations))):
             d = derivations[i]
-            (here / f"emitted_{i}.m").write_text(emitted(d, "matlab", f"emitted_{i}"), encoding="utf-8")
+            (here / f"emitted_{i}.m").write_text(
+                emitted(d, "matlab", f"emitted_{i}"), encoding="utf-8"
+            )
             for at, case in enumerate(cases(d, seed, wanted=wanted)):
                 prepared[f"c{i}_{at}"] = (i, Prepared(d, case, f"emitted_{i}"))
         scipy.io.savemat(
