@@ -1092,7 +1092,7 @@ class Inference:
 
     def lone_vector_hint(self, node: Syntax, scalar: Syntax) -> str:
         """That the one undeclared name which makes a node a vector may be a number: n in `n/2*log(2*pi)`."""
-        known = {n.value for n in walk(scalar)}
+        known = {n.value for n in walk(scalar) if n.kind == "name"}
         names = [n for n in walk(node) if n.kind == "name" and self.shape(n).kind != SCALAR]
         hints = {self.number_hint(n, "scalar") if n.value not in known else "" for n in names}
         return hints.pop() if len(hints) == 1 else ""
