@@ -680,7 +680,8 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
             "give the side that is to be differentiated",
             text,
         )
-        problem.repairs = ((right,),) if named and "=" not in right else ()
+        compared = text[mark.end : mark.end + 1] == "="
+        problem.repairs = ((right,),) if named and not compared and "=" not in right else ()
         return problem
     if (
         token.type == "COMMA"

@@ -1341,6 +1341,9 @@ class Inference:
             self.notes.append(
                 f"`{self.source(node)}` is read as `({inner}){self.text[base.end : node.end]}`"
             )
+        if exponent.value == "t" and "t" not in self.declared and base.kind == "name":
+            turned = f"{self.source(base)}'"
+            self.notes.append(f"`{self.source(node)}` is a power; the transpose is `{turned}`")
         e = self.shape(exponent)
         if e.kind != SCALAR and base.value == "e" and "e" not in self.declared:
             raise self.problem(
@@ -1350,7 +1353,7 @@ class Inference:
                 + (f", `expm({self.source(exponent)})` for the series" if e.kind == MATRIX else ""),
             )
         if e.kind != SCALAR:
-            raise self.problem(
+            problem = self.problem(
                 "an exponent is a scalar",
                 exponent,
                 help=f"`{self.source(exponent)}` is a {shape_text(e)}; for entry-by-entry powers write `.^`"
@@ -1358,6 +1361,9 @@ class Inference:
                     exponent, "integer" if self.shape(base).kind == MATRIX else "scalar"
                 ),
             )
+            if exponent.value in ("T", "H"):  # everything is real
+                problem.repairs = ((self.replaced(node, f"{_tight(self.operand(base))}'"),),)
+            raise problem
         if self.shape(base).kind == MATRIX and _whole(exponent) is None:
             self.need_square(base, "only a square matrix has powers")
             self.need_integer(node, exponent)
@@ -1438,13 +1444,19 @@ class Inference:
                 help=f"write `{self.source(base)}` alone, or declare it as a vector",
             )
         if len(at) != count:
-            raise self.problem(
+            problem = self.problem(
                 f"a {s.kind} takes {count} {'index' if count == 1 else 'indices'}, not {len(at)}",
                 base,
                 help=f"write `{self.source(base)}[i]`"
                 if count == 1
                 else f"write `{self.source(base)}[i,j]`, `{self.source(base)}[:,j]` or `{self.source(base)}[i,:]`",
             )
+            if count == 2 and at[0].kind == "all":
+                problem.repairs = ((self.replaced(node, f"vec({self.source(base)})"),),)
+            elif count == 2:  # `X[1][2]`
+                behind = re.sub(r"\A\s*\[", ",", self.text[node.end :])
+                problem.repairs = ((self.text[: node.end - 1] + behind,),)
+            raise problem
         sizes = [s.rows, s.cols] if s.kind == MATRIX else [s.rows if s.kind == VECTOR else s.cols]
         kept: list[Dim] = []
         for item, size in zip(at, sizes, strict=True):
@@ -2011,12 +2023,20 @@ class Inference:
             if name == "sum" and len(node.args) == 2 and direction(node) is not None:
                 x = self.source(node.args[0])
                 help = f"write `sum({x})`, `colsum({x})` down the columns or `rowsum({x})`"
-            raise ShapeProblem(
+            problem = ShapeProblem(
                 f"`{name}` takes {count} argument{'s' if count != 1 else ''}, not {len(node.args)}",
                 (Mark(node.start, node.end),),
                 help,
                 self.text,
             )
+            if name == "norm" and direction(node) is not None:
+                kind = norm_name(str(_whole(node.args[1])), self.shape(node.args[0]).kind)
+                if (
+                    kind != "norm1" or self.shape(node.args[0]).kind != MATRIX
+                ):  # not entrywise there
+                    call = self.replaced(node, f"{kind}({self.source(node.args[0])})")
+                    problem.repairs = ((call,),)
+            raise problem
 
     def not_a_function(self, node: Syntax, name: str) -> NameProblem:
         written = re.match(r"\\?[^\W_]+(_\w+|_?\{\w+\})?", self.text[node.start :])
@@ -2087,7 +2107,11 @@ class Inference:
             if len(name) <= MAX_NAME
             else "declare it, if it is an unknown function"
         )
-        return NameProblem(f"there is no function `{_cut(name)}`", (mark,), help, self.text)
+        problem = NameProblem(f"there is no function `{_cut(name)}`", (mark,), help, self.text)
+        if close and not raised:
+            name_end = node.start + len(as_typed)
+            problem.repairs = ((self.text[: node.start] + close + self.text[name_end:],),)
+        return problem
 
 
 # Powers of a matrix that are functions.
@@ -2744,7 +2768,7 @@ def problem_in(text: str, declared: Mapping[str, Declared]) -> MatgradError | No
 
 def _tell_repairs(problem: MatgradError, declared: Mapping[str, Declared]) -> None:
     """Offer what may be meant, as far as it can be read: of each group of repairs the first that leaves nothing wrong, or
-    else the first of all that leaves something else."""
+    else, where nothing was read behind the problem, the first that lets the rest be read."""
     for p in (problem, *problem.others):
         mending: list[str] = []
         changing: list[str] = []
@@ -2756,7 +2780,8 @@ def _tell_repairs(problem: MatgradError, declared: Mapping[str, Declared]) -> No
                 if left is None:
                     mending.append(text)
                     break
-                if not isinstance(left, SyntaxProblem | LimitProblem) and left.message != p.message:
+                further = isinstance(left, NameProblem | ShapeProblem)
+                if isinstance(p, SyntaxProblem) and further and left.message != p.message:
                     changing.append(text)
         told = mending or changing[:1]
         if told:

@@ -159,15 +159,25 @@ SLIPS = [
         "a transpose is written `^⊤`, `^T` or `'`",
         "^⊤",
     ),
+    Slip(
+        r"\b(?P<f>ones|zeros)\(\((?P<n>\w+),\s*1\)\)",
+        "sizes stand in the brackets of the function",
+        r"\g<f>(\g<n>)",
+    ),
+    Slip(
+        r"\b(?P<f>ones|zeros)\(\((?P<n>[^()]*)\)\)",
+        "sizes stand in the brackets of the function",
+        r"\g<f>(\g<n>)",
+    ),
     Slip(r"\.\*\*", "a power of the entries is written `.^`", ".^"),
     Slip(
-        rf"(?P<x>{_OPERAND})\s*\^\s*(?:\{{\s*\+\s*\}}|\+)",
+        rf"(?P<x>{_OPERAND})(?:\s*\^\s*(?:\{{\s*\+\s*\}}|\+)|⁺)",
         "the pseudo-inverse is a function",
         r"pinv(\g<x>)",
         "write `pinv(X)`",
     ),
     Slip(
-        rf"(?P<x>{_OPERAND})\s*\^\s*\{{?\s*[†]\s*\}}?",
+        rf"(?P<x>{_OPERAND})\s*\^?\s*\{{?\s*†\s*\}}?",
         "this sign has two meanings",
         words="write `pinv(X)` for the pseudo-inverse, `X'` for the transpose",
     ),
@@ -290,6 +300,10 @@ ELSEWHERE = {
     "heaviside": "it is constant almost everywhere; `sign(x)` is -1 or 1, `relu(x)` is its integral",
     "eig": "write `eigmax(S)` or `eigmin(S)` of a symmetric matrix",
     "svd": "write `specnorm(X)` for the largest singular value, `nucnorm(X)` for their sum",
+    **dict.fromkeys(
+        ["grad", "gradient", "jacobian", "hessian", "derivative"],
+        "the derivative is what is looked for: give the function alone, and its variable with `--wrt`",
+    ),
     "conj": "everything is real here: leave it out",
     "real": "everything is real here: leave it out",
 }
@@ -317,6 +331,8 @@ CALLED = {
     "numel": ("len({0})", "rows({0})*cols({0})"),
     "size": ("len({0})", "rows({0})*cols({0})"),
     "identity": ("eye({0})",),
+    "zeros_like": ("zeros(len({0}))", "zeros(rows({0}), cols({0}))"),
+    "ones_like": ("ones(len({0}))", "ones(rows({0}), cols({0}))"),
     "sumsq": ("{0}'*{0}", "norm({0})^2"),
     "sse": ("norm({0} - {1})^2",),
     "mse": ("mean(({0} - {1}).^2)",),
@@ -359,7 +375,9 @@ OTHERWISE = {
     "l1norm": "norm1",
     "l2norm": "norm2",
     "kroneckerproduct": "kron",
-    "expit": "sigmoid",
+    **dict.fromkeys(["expit", "sigm"], "sigmoid"),
+    **dict.fromkeys(["maximum", "fmax", "amax"], "max"),
+    **dict.fromkeys(["minimum", "fmin", "amin"], "min"),
     "matrixexp": "expm",
     "matrix_exp": "expm",
     "cholesky": "chol",
@@ -626,7 +644,8 @@ def calls_meant(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
     if forms and ("{1}" in forms[0]) == (len(arguments) == 2):
         found = (form.format(*tight) for form in forms)
         calls = (re.sub(r"\((\([^()]*\))\)", r"\1", call) for call in found)
-        return tuple(c if re.fullmatch(r"\w+\([^()]*\)", c) else f"({c})" for c in calls)
+        atom = r"\w+\((?:[^()]|\([^()]*\))*\)"
+        return tuple(c if re.fullmatch(atom, c) else f"({c})" for c in calls)
     return (
         (f"{known}({', '.join(arguments)})",) if known not in {lower, *ELSEWHERE, *CALLED} else ()
     )

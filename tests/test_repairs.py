@@ -91,6 +91,18 @@ REPAIRS = [
     ("@(x) x'*x", "x'*x"),
     ("x -> x'x", "x'x"),
     ("f(x) = x'x", "x'x"),
+    ("X⁺*A", "pinv(X)*A"),
+    ("X^H A", "X' A"),
+    ("X**T", "X'"),
+    ("Tr(X)", "tr(X)"),
+    ("sum(ReLU(x))", "sum(relu(x))"),
+    ("maximum(x, 0)", "max(x, 0)"),
+    ("zeros_like(x)'x", "zeros(len(x))'x"),
+    ("ones((n,1))'x", "ones(n)'x"),
+    ("norm(x, 2)^2", "norm2(x)^2"),
+    ("norm(X, 2)^2", "specnorm(X)^2"),
+    ("c*X[1][2]", "c*X[1,2]"),
+    ("sum(X[:])", "sum(vec(X))"),
     (r"\sum_{i=1}^n x_i^2", "sum(i=1:n, x[i]^2)"),
     (r"$c + \sum_{i=1}^{n} \log(x_i)$", r"c + sum(i=1:n, \log(x[i]))"),
     (r"\min_x \|Ax-b\|_2^2", r"\|Ax-b\|_2^2"),
@@ -142,6 +154,10 @@ def test_what_has_two_meanings_is_not_decided() -> None:
 )
 def test_misspelt_letters(text: str, word: str) -> None:
     assert failure(text).help.startswith(f"did you mean `{word}`? Otherwise write ")
+
+
+def test_a_comparison_is_no_definition() -> None:
+    assert failure("x == y").help == "give the side that is to be differentiated"
 
 
 def test_misspelt_declared_name() -> None:
@@ -416,6 +432,7 @@ def test_notes() -> None:
     assert "`a^b^c` is read as `(a^b)^c`" in read("a^b^c").notes
     assert not read("(a^b)^c").notes
     assert any("is read as a product" in note for note in read("f'(x)").notes)
+    assert "`x^t` is a power; the transpose is `x'`" in read("x^t*c").notes
     assert not any("is read as a product" in note for note in read("x'(y)").notes)
 
 
