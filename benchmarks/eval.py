@@ -2,9 +2,9 @@
 
     python benchmarks/eval.py [n ...] [--no-jax] [--only WORD] [--rounds N]
 
-One thread, float64, medians of interleaved runs in one process; with several rounds, the median ratio. Below 1, matgrad is
-faster. The hand-written functions return what the emitted one returns, and are compared with it before they are timed; of
-several, the fastest counts. The last line says whether the bounds of docs/code.md hold; exit code 1 if not.
+One thread, float64, medians over interleaved runs in one process. Below 1, matgrad is faster. The hand-written functions
+return what the emitted one returns, and are compared with it before they are timed; of several, the fastest counts. The
+last lines hold the geometric means against their bounds; exit code 1 if one does not hold.
 """
 
 from __future__ import annotations
@@ -407,23 +407,22 @@ def argument(spec: str, n: int, rng: np.random.Generator) -> Any:
     return rng.normal(size=dims) / np.sqrt(n)
 
 
-def median_times(functions: list[Callable[[], Any]], seconds: float = 0.4) -> list[float]:
-    """The median time of each function, run in turns."""
+def times(functions: list[Callable[[], Any]], seconds: float = 0.4) -> Any:
+    """The times of each function, run in turns: a row for each turn."""
     start = time.perf_counter()
     for f in functions:
         f()
     once = (time.perf_counter() - start) / len(functions)
     inner = max(1, int(2e-4 / max(once, 1e-9)))
-    runs = min(400, max(7, int(seconds / (inner * once * len(functions)))))
-    found: list[list[float]] = [[] for _ in functions]
+    runs = min(400, max(9, int(seconds / (inner * once * len(functions)))))
+    found = np.empty((runs, len(functions)))
     for run in range(runs):
-        pairs = list(zip(functions, found, strict=True))
-        for f, times in pairs[:: 1 if run % 2 else -1]:
+        for i in range(len(functions))[:: 1 if run % 2 else -1]:
             begin = time.perf_counter()
             for _ in range(inner):
-                f()
-            times.append((time.perf_counter() - begin) / inner)
-    return [float(np.median(t)) for t in found]
+                functions[i]()
+            found[run, i] = (time.perf_counter() - begin) / inner
+    return found
 
 
 def leaves(result: Any) -> list[Any]:
@@ -477,10 +476,11 @@ def by_jax(problem: Problem, arguments: dict[str, Any]) -> Callable[[], Any]:
 
 
 def ratio(functions: list[Callable[[], Any]], rounds: int) -> tuple[float, float]:
-    """The time of the first function, and its ratio to the fastest of the others: medians over the rounds."""
-    found = [median_times(functions) for _ in range(rounds)]
-    own = float(np.median([t[0] for t in found]))
-    return own, float(np.median([t[0] / min(t[1:]) for t in found]))
+    """The median time of the first function, and of its ratio in a turn to the fastest of the others: what else the
+    machine does lasts longer than a turn."""
+    found = np.concatenate([times(functions) for _ in range(rounds)])
+    fastest = 1 + int(np.argmin(np.median(found[:, 1:], axis=0)))
+    return float(np.median(found[:, 0])), float(np.median(found[:, 0] / found[:, fastest]))
 
 
 def mean(ratios: list[float]) -> float:
@@ -517,15 +517,15 @@ def main() -> int:
                 for a, b in zip(leaves(mine()), leaves(other()), strict=True):
                     scale = np.max(np.abs(b))
                     assert np.allclose(a, b, rtol=1e-6, atol=1e-6 * scale), (problem, n)
-            own, times = ratio([mine, *others], options.rounds)
-            by_hand.append(times)
-            line = f"{problem.name:24}{problem.kind:12}{n:6}{own * 1e6:10.1f}us{times:11.2f}"
+            own, factor = ratio([mine, *others], options.rounds)
+            by_hand.append(factor)
+            line = f"{problem.name:24}{problem.kind:12}{n:6}{own * 1e6:10.1f}us{factor:11.2f}"
             if not options.no_jax and n <= problem.largest_jax:
                 compiled = by_jax(problem, arguments)
                 compiled()
-                _, times = ratio([mine, compiled], options.rounds)
-                against_jax[problem.kind].append(times)
-                line += f"{times:9.3f}"
+                _, factor = ratio([mine, compiled], options.rounds)
+                against_jax[problem.kind].append(factor)
+                line += f"{factor:9.3f}"
             print(line, flush=True)
     held = []
 

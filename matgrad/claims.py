@@ -144,9 +144,7 @@ def _with_known_sizes(
     if not foreign or len(foreign) > len(own):
         return None
     for names in itertools.islice(itertools.permutations(own, len(foreign)), 24):
-        other = parsed
-        for old, new in zip(foreign, names, strict=True):
-            other = renamed(other, old, new)
+        other = renamed(parsed, dict(zip(foreign, names, strict=True)))
         e = interpreted_as(other, declared, d.derivative.shape)
         if e is not None and all(v.data[0] in declared for v in ex.variables(e)):
             return other, e
@@ -492,7 +490,7 @@ def is_really_there(ground: Ground, rest: Expr) -> bool:
     value = ground.value(rest)
     sums = [
         (ground.value(e), [ground.value(a) for a in e.args])
-        for e in ex.postorder(rest)
+        for e in with_values(rest)
         if e.kind == ex.ADD
     ]
     seen = 0
@@ -525,6 +523,21 @@ def further_assumptions(d: Derivation, claim: Expr) -> list[tuple[str, Expr]]:
             if item not in known and item[1] not in inverted:
                 found[item] = None
     return list(found)
+
+
+def with_values(root: Expr) -> list[Expr]:
+    """The parts of an expression that have a value of their own: not those that speak of the index of a sum around them."""
+    nodes = ex.postorder(root)
+    bound = {e.data[0] for e in nodes if e.kind == ex.SUM}
+    if not bound:
+        return list(nodes)
+    return [
+        e
+        for e in nodes
+        if not (
+            ex.index_names(e) & bound - {s.data[0] for s in ex.postorder(e) if s.kind == ex.SUM}
+        )
+    ]
 
 
 def atoms(*shapes: Shape) -> list[str]:

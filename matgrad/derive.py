@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Collection, Mapping
+from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad import expr as ex
@@ -30,6 +31,7 @@ from matgrad.expr import Expr
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.properties import has_property, is_symmetric, taken_for_granted
 from matgrad.render.names import written_length
+from matgrad.render.text import render
 from matgrad.rewrite import (
     Recorder,
     Replay,
@@ -95,7 +97,8 @@ class Derivation:
 
     `expression` is what was differentiated (y, or a derivative of y, for which see `inner`); `subject` is y itself, or
     vec(y) for a matrix, the column for a row; `parts` the derivative by each variable; `steps` each rule that was
-    applied; `notes` what was assumed. `direction` is v where the derivative is a product with a direction, H v.
+    applied; `notes` what was assumed. `direction` is v where the derivative is a product with a direction, H v; that by
+    an `entry` X[i,j] is one with a direction too, e_i e_j'.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Derivation:
         options: Options,
         inner: Derivation | None = None,
         direction: Expr | None = None,
+        entry: Expr | None = None,
     ) -> None:
         self.typed = typed
         self.inner = inner  # the derivation that found the expression, which is a derivative itself
@@ -112,6 +116,9 @@ class Derivation:
         self.expression = typed.expr
         self.variables = wrt
         self.options = options
+        self.entry = entry
+        if entry is not None:
+            direction = along_entry(entry, options.structured)
         self.direction = direction
         self.subject = typed.expr if direction is not None else subject(typed.expr, wrt)
         self.notes: list[str] = list(typed.notes)
@@ -119,7 +126,7 @@ class Derivation:
         self.recorder = Recorder(wrt, options.adjugate)
         self.steps: list[Step] = self.recorder.steps
         for v in wrt:
-            _supported(v, self._is_derivative_by(v), options)
+            _supported(v, self._is_derivative_by(v) and not self.tangent_twice, options)
         self.final = self._differential()  # the trace form of dy
         self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
         self._limit_length()
@@ -130,7 +137,7 @@ class Derivation:
                 wrt,
                 options.structured,
                 direction is None and not self.subject.is_scalar,
-                self.by_vech_twice,
+                self.by_vech_twice or self.tangent_twice,
             )
             + self._nonsmooth_notes()
         )
@@ -149,6 +156,15 @@ class Derivation:
         if first is None or self.direction is not None:
             return False
         return first.options.structured == "subspace" != self.options.structured
+
+    @property
+    def tangent_twice(self) -> bool:
+        """Whether this is the Hessian of a number on the Stiefel manifold."""
+        first = self.inner
+        if first is None or first.inner is not None or self.direction is not None:
+            return False
+        v = self.variables[0]
+        return first.expression.is_scalar and first.wrt is v and structure(v) in MANIFOLDS
 
     @property
     def checked(self) -> Expr:
@@ -304,7 +320,8 @@ class Derivation:
                 )
         if dy is None:
             dy = expand(y, recorder)
-        if ex.is_zero(dy) or self.direction is not None:
+        by_entry = self.entry is not None and y.is_scalar
+        if ex.is_zero(dy) or (self.direction is not None and not by_entry):
             return dy
         total = collect(dy, trace_form(dy, recorder), recorder)
         for term in _terms(total):
@@ -334,10 +351,22 @@ class Derivation:
                     found[f"{function_name(node)} is {function.nonsmooth}"] = None
         return list(found)
 
+    @property
+    def by_number(self) -> bool:
+        """Whether the derivative is by a number: a scalar, or an entry."""
+        return self.entry is not None or self.wrt.is_scalar
+
+    @property
+    def moved(self) -> Expr | None:
+        """What stands for dX in the differential along a direction."""
+        if self.entry is not None and self.expression.is_scalar:
+            return _unit(self.entry)  # the trace form is that of the structure
+        return self.direction
+
     def _final_of(self, v: Expr) -> Expr:
         """The term of the trace form that belongs to a variable; for a direction, dy with v for dX."""
-        if self.direction is not None:
-            return ex.substitute(self.final, {ex.diff(v): self.direction})
+        if self.moved is not None:
+            return ex.substitute(self.final, {ex.diff(v): self.moved})
         for term in _terms(self.final):
             if self.recorder.depends(term):
                 leaf = split_term(term, self.recorder.depends)[1]
@@ -395,6 +424,7 @@ class Derivation:
             kind = structure(v) if cookbook else ""
             rule = f"read-off-{kind}" if kind in ("symmetric", "skew") else "read-off"
             rule = "read-off-vech-twice" if self.by_vech_twice else rule
+            rule = "read-off-tangent-twice" if self.tangent_twice else rule
             mixed = self._simplified(self._read_off(rule, final), v)
         part = Part(number, v, final, mixed)
         if self.direction is None:
@@ -455,6 +485,11 @@ CODE = ("numpy", "jax", "torch", "matlab")  # the languages that code is emitted
 
 def emitted(derivation: Derivation, language: str, name: str = "") -> str:
     """A module of code in one of the languages of CODE; `name` is that of its file, which MATLAB has to know."""
+    if derivation.entry is not None:
+        raise Unsupported(
+            "code for the derivative by one entry is not written",
+            help=f"write code for the derivative by `{derivation.wrt.data[0]}`, and take the entry of its value",
+        )
     product = directed(derivation)
     if language == "matlab":
         from matgrad.emit import matlab
@@ -582,22 +617,32 @@ def diff(
     unused = tuple(unused_note(name, typed) for name in typed.unused if name in here)
     typed = typed._replace(notes=(*typed.notes, *unused))
     names = [wrt] if isinstance(wrt, str) or wrt is None else list(wrt)
-    variables = tuple(dict.fromkeys(find_variable(typed, name) for name in names))
+    wanted = [find_wrt(typed, name) for name in names]
+    variables = tuple(dict.fromkeys(v for v, _ in wanted))
+    entries = [entry for _, entry in wanted if entry is not None]
+    if entries and (len(wanted) > 1 or hvp is not None):
+        raise UsageError(
+            f"the derivative by an entry, `{render(entries[0])}`, stands alone",
+            help="give one `--wrt`, and no `--hvp`",
+        )
     if len(variables) > 1 and (order > 1 or others or hvp is not None):
         raise UsageError(
             "second derivatives are taken by one variable",
             help="mixed ones by `--wrt x --then y`",
         )
-    ways = [variables] * order
-    ways += [(find_variable(typed, name),) for name in others]
+    ways = [(variables, entries[0] if entries else None)] * order
+    for name in others:
+        v, entry = find_wrt(typed, name)
+        ways.append(((v,), entry))
     direction = _direction(typed, variables[0], hvp) if hvp is not None else None
     derivation: Derivation | None = None
-    for number, way in enumerate(ways):
+    for number, (way, at) in enumerate(ways):
         last = number == len(ways) - 1 and direction is None
         chosen = options if last else _inner_options(options)
-        if typed.expr.is_scalar and ways[:2] == [way, way] and structure(way[0]) == "symmetric":
+        twice = ways[:2] == [(way, None)] * 2
+        if typed.expr.is_scalar and twice and structure(way[0]) == "symmetric":
             chosen.structured = "subspace"  # the second one by entries is made of this gradient
-        derivation = Derivation(typed, way, chosen, derivation)
+        derivation = Derivation(typed, way, chosen, derivation, None, at)
         if check:
             derivation = _verified(derivation, seed)
         typed = typed._replace(expr=derivation.derivative, notes=())
@@ -663,6 +708,49 @@ def declarations(let: str | list[str] | tuple[str, ...]) -> dict[str, Declared]:
     return declare_all(_texts(let))
 
 
+def find_wrt(typed: Typed, wrt: str | None) -> tuple[Expr, Expr | None]:
+    """The variable to differentiate by, and the entry of it that is wanted alone: X[i,j]."""
+    name, bracket, _ = (wrt or "").partition("[")
+    if wrt is None or not bracket:
+        return find_variable(typed, wrt), None
+    v = find_variable(typed, name)
+    entry = read(wrt, {v.data[0]: Declared(v.data[0], v.shape, tuple(v.data[1]), "variable")}).expr
+    if entry.kind != ex.INDEX or entry.args[0] is not v or not entry.is_scalar:
+        raise UsageError(
+            "`--wrt` takes a variable or an entry of one",
+            help=f"write `--wrt {name}` or, for example, `--wrt '{name}[{'1' if v.shape.kind != ex.MATRIX else '1,2'}]'`",
+        )
+    return v, entry
+
+
+def _unit(entry: Expr) -> Expr:
+    """1 in the place of an entry, 0 elsewhere: e_i, e_i', or e_i e_j'."""
+    v = entry.args[0]
+    first, last = entry.data[0], entry.data[-1]
+    if v.shape.kind == ex.VECTOR:
+        return ex.basis(first, v.shape.rows)
+    if v.shape.kind == ex.ROW:
+        return ex.transpose(ex.basis(last, v.shape.cols))
+    return ex.mul(ex.basis(first, v.shape.rows), ex.transpose(ex.basis(last, v.shape.cols)))
+
+
+def along_entry(entry: Expr, structured: str) -> Expr:
+    """The direction in which a variable moves with an entry of it, in its structure. Raises Unsupported."""
+    v = entry.args[0]
+    kind = structure(v)
+    direction = _unit(entry)
+    if kind in ("symmetric", "skew") and structured == "subspace":
+        turned = ex.transpose(direction)
+        sign = ex.num(1 if kind == "symmetric" else -1)
+        return ex.mul(ex.num(Fraction(1, 2)), ex.add(direction, ex.mul(sign, turned)))
+    if kind:
+        raise Unsupported(
+            f"the derivative by one entry of a matrix that is {kind} is not written",
+            help=f"give the derivative by `{v.data[0]}`, and take its entry",
+        )
+    return direction
+
+
 def find_variable(typed: Typed, wrt: str | None) -> Expr:
     """The variable to differentiate by."""
     from matgrad.parse import read_name
@@ -722,8 +810,8 @@ def _supported(v: Expr, again: bool, options: Options) -> None:
         )
     if again and kind in MANIFOLDS:
         raise Unsupported(
-            "the Hessian on the orthogonal matrices, the covariant derivative of the gradient, is not written",
-            help=f"leave out the declaration of `{v.data[0]}` for the second derivative by all of its entries",
+            f"on the orthogonal matrices, the Hessian of a number by `{v.data[0]}` is written and no other second derivative",
+            help=f"leave out the declaration of `{v.data[0]}` for those by all of its entries",
         )
     if options.structured == "cookbook" and kind in MANIFOLDS:
         raise Unsupported(
@@ -773,7 +861,13 @@ def verify(derivation: Derivation, seed: int = 0) -> None:
             )
         else:
             check = check_derivative(
-                d.checked, part.mixed, part.wrt, seed, d.assumptions, d.options.structured
+                d.checked,
+                part.mixed,
+                part.wrt,
+                seed,
+                d.assumptions,
+                d.options.structured,
+                tangent=d.tangent_twice,
             )
         part.check = check
         if check.undefined and not check.points:

@@ -27,12 +27,14 @@ from matgrad.claims import (
     normal_form,
     scope,
     terms_of,
+    with_values,
 )
 from matgrad.derive import Derivation, Options
 from matgrad.dims import Dim, dim_substituted, dim_text, dim_value
-from matgrad.edits import edits, renamed
+from matgrad.edits import Edit, edits, exchanges, renamed
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr
+from matgrad.parse import Parsed
 from matgrad.render.text import render, shape_label
 from matgrad.render.verdicts import matrix_text
 from matgrad.shapes import parse_with
@@ -132,7 +134,7 @@ def _fitting(case: Case, group: Group, second: list[Diagnosis]) -> list[Diagnosi
             continue
         if abs(factor - 1) <= case.same:
             found.append(guess.diagnosis)
-            if guess.diagnosis.repaired:
+            if guess.diagnosis.repaired or group in (_structures, _by_rows):
                 break  # the others would say the same in other words
         elif guess.up_to_factor:
             second.append(_with_factor(guess.diagnosis, factor, case.tolerance))
@@ -226,7 +228,7 @@ def _unknown_names(case: Case) -> Iterator[Guess]:
     for name in _unknown(case):
         assert claim is not None
         for v in case.d.typed.variables.values():
-            parsed = renamed(claim.parsed, name, v.data[0])
+            parsed = renamed(claim.parsed, {name: v.data[0]})
             e = interpreted_as(parsed, claim.declared, case.d.derivative.shape)
             if e is None or any(w not in case.ground.variables for w in ex.variables(e)):
                 continue
@@ -258,7 +260,7 @@ def _turned(case: Case) -> Iterator[Guess]:
             words += f" (the gradient in the {'mixed' if d.layout == 'numerator' else 'numerator'} layout)"
         diagnosis = Diagnosis("row", words)
     elif subject.is_scalar or d.wrt.is_scalar:
-        note = "" if d.wrt.is_scalar else " (the gradient in the numerator layout)"
+        note = "" if d.by_number else " (the gradient in the numerator layout)"
         if d.layout == "numerator" and note:
             note = " (the gradient in the mixed layout)"
         diagnosis = Diagnosis("transposed", "transposed" + note)
@@ -320,7 +322,7 @@ def _quantities(case: Case) -> Iterator[tuple[str, Quantity, Powers]]:
             yield variable.data[0], functools.partial(_number_at, i), _POWERS
     inner = [
         e
-        for e in ex.postorder(case.d.derivative)
+        for e in with_values(case.d.derivative)
         if e.is_scalar and e.kind in (ex.CALL, ex.MUL, ex.SUM) and e.coefficient == 1
         if not ex.is_divisor(e)  # what it divides by is there, too
     ]
@@ -346,7 +348,7 @@ def _by_rows(case: Case) -> Iterator[Guess]:
     """A Jacobian whose vec takes a matrix by rows."""
     d = case.d
     y, x = d.expression.shape, d.wrt.shape
-    if d.subject.is_scalar or d.wrt.is_scalar or d.layout != "mixed":
+    if d.subject.is_scalar or d.by_number or d.layout != "mixed":
         return
     if ex.MATRIX not in (y.kind, x.kind):
         return
@@ -381,7 +383,7 @@ def _structures(case: Case) -> Iterator[Guess]:
     d = case.d
     kind = structure(d.wrt)
     x = d.wrt.data[0]
-    if not kind:
+    if not kind or d.entry is not None:
         return
     asked = d.options.structured
     others = [("free", f"{x} is taken for a matrix with free entries, and it is {kind}")]
@@ -665,14 +667,35 @@ def _identity(case: Case) -> Iterator[Guess]:
 
 def _size_one(case: Case) -> Iterator[Guess]:
     """Right only if a size is 1."""
-    for s in case.ground.samples:
-        if s.telling:
-            claimed = case.value(s.point)
-            if claimed is None or not difference(claimed, s.expected) > case.same * s.scale:
-                return  # right elsewhere, too, or not known
+    telling = [s for s in case.ground.samples if s.telling]
+    if any(case.value(s.point) is None or _agrees(case, s) for s in telling):
+        return  # right elsewhere, too, or not known
     for name in atoms(*(e.shape for e in ex.postorder(*case.ground.roots))):
         words = f"right only if {name} = 1"
         yield Guess(Diagnosis("square", words), _where_equal(case, {name: 1}, case.value), False)
+
+
+def _agrees(case: Case, s: Sample) -> bool:
+    """Whether the claim is right at a point."""
+    claimed = case.value(s.point)
+    return claimed is not None and difference(claimed, s.expected) <= case.same * s.scale
+
+
+def _larger_size(case: Case) -> Iterator[Guess]:
+    """Right only if m >= n: where m is smaller the claim has no value, or another one."""
+    samples = case.ground.samples
+    right = [_agrees(case, s) for s in samples]
+    there = [s for s, agrees in zip(samples, right, strict=True) if agrees]
+    if not any(s.telling for s in there):
+        return
+
+    def pairs(count: int) -> Pairs | None:
+        return [(case.value(s.point), s.expected, s.scale) for s in there]
+
+    names = atoms(*(e.shape for e in ex.postorder(*case.ground.roots)))
+    for a, b in itertools.permutations(names, 2):
+        if right == [s.point.sizes[a] >= s.point.sizes[b] for s in samples]:
+            yield Guess(Diagnosis("square", f"right only if {a} ≥ {b}"), pairs, False)
 
 
 def _equal_sizes(case: Case) -> Iterator[Guess]:
@@ -686,7 +709,10 @@ def _equal_sizes(case: Case) -> Iterator[Guess]:
     ways = [{b: a} for a, b in itertools.combinations(names, 2)]
     if len(names) > 2:
         ways.append(dict.fromkeys(names[1:], names[0]))
+    right = [s.point.sizes for s in case.ground.samples if _agrees(case, s)]
     for way in ways:
+        if any(sizes[a] != sizes[b] for sizes in right for a, b in way.items()):
+            continue  # right elsewhere, too
         kept = next(iter(way.values()))
         gone = list(way)
         words = f"right only if {' = '.join([kept, *gone])}"
@@ -703,10 +729,8 @@ def _equal_sizes(case: Case) -> Iterator[Guess]:
         if claim is not None:
             sizes: dict[Dim, Dim] = dict(way.items())
             with_sizes = merged(claim.declared, sizes)
-            parsed = claim.parsed
-            for size in gone:
-                if size not in claim.declared:
-                    parsed = renamed(parsed, size, kept)
+            sizes_of = {size: kept for size in gone if size not in claim.declared}
+            parsed = renamed(claim.parsed, sizes_of)
             # The variables of the claim have other shapes then, but the same names and values.
             wanted = d.derivative.shape
             wanted = ex.Shape(wanted.kind, *(dim_substituted(n, sizes) for n in wanted[1:]))
@@ -780,11 +804,20 @@ def _where_equal(
 
 def _edited_claim(case: Case) -> Iterator[Guess]:
     """The claim after one change."""
+    return _repairs(case, edits)
+
+
+def _exchanged_names(case: Case) -> Iterator[Guess]:
+    """The claim with two names in each other's place."""
+    return _repairs(case, exchanges)
+
+
+def _repairs(case: Case, changed: Callable[[Parsed], Iterator[Edit]]) -> Iterator[Guess]:
     claim, d = case.claim, case.d
     if claim is None:
         return
     wanted = d.derivative.shape
-    for edit in edits(claim.parsed):
+    for edit in changed(claim.parsed):
         e = interpreted_as(edit.parsed, claim.declared, wanted)
         if e is None or any(v not in case.ground.variables for v in ex.variables(e)):
             continue
@@ -827,6 +860,7 @@ _GROUPS: tuple[Group, ...] = (
     _by_rows,
     _terms,
     _symmetric,
+    _larger_size,
     _equal_sizes,
     _commuting,
     _edited_claim,
@@ -835,6 +869,7 @@ _GROUPS: tuple[Group, ...] = (
     _missing_factors,
     _edited_derivative,
     _other_variables,
+    _exchanged_names,
     _special,
     _identity,
     _size_one,

@@ -5,7 +5,8 @@ Works on syntax trees, so that formulas whose shapes do not fit together are edi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -30,8 +31,19 @@ class Edit(NamedTuple):
 
 def edits(parsed: Parsed) -> Iterator[Edit]:
     """Every formula that is one slip away, the likely ones first."""
+    return _made(parsed, _MAKERS)
+
+
+def exchanges(parsed: Parsed) -> Iterator[Edit]:
+    """A formula with two of its names in each other's place."""
+    return _made(parsed, (_exchanged,))
+
+
+def _made(
+    parsed: Parsed, makers: tuple[Callable[[Parsed], Iterator[Change]], ...]
+) -> Iterator[Edit]:
     count = 0
-    for maker in _MAKERS:
+    for maker in makers:
         for kind, to_this, from_this, root in maker(parsed):
             count += 1
             if count > MAX_EDITS:
@@ -73,12 +85,12 @@ def _with(root: Syntax, changes: dict[int, Syntax]) -> Syntax:
     return done[id(root)]
 
 
-def renamed(parsed: Parsed, name: str, other: str) -> Parsed:
-    """A formula with another name for one of its variables."""
+def renamed(parsed: Parsed, names: Mapping[str, str]) -> Parsed:
+    """A formula with other names for some of its variables."""
     changes = {
-        id(n): Syntax("name", [], n.start, n.end, other)
+        id(n): Syntax("name", [], n.start, n.end, names[str(n.value)])
         for n in parsed.nodes
-        if n.kind == "name" and n.value == name
+        if n.kind == "name" and n.value in names
     }
     root = _with(parsed.root, changes)
     return Parsed(parsed.text, root, list(walk(root))[::-1], [])
@@ -240,6 +252,14 @@ def _orders(parsed: Parsed) -> Iterator[Change]:
         yield "order", words, words, _with(parsed.root, {id(node): new})
 
 
+def _exchanged(parsed: Parsed) -> Iterator[Change]:
+    """One variable for another one, and the reverse."""
+    names = list(dict.fromkeys(str(n.value) for n in _nodes(parsed) if n.kind == "name"))
+    for a, b in itertools.combinations(names[:6], 2):
+        words = f"`{a}` and `{b}` stand in each other's place"
+        yield "order", words, words, renamed(parsed, {a: b, b: a}).root
+
+
 def _signs(parsed: Parsed) -> Iterator[Change]:
     for node in _nodes(parsed):
         words = ""
@@ -357,12 +377,19 @@ def _underived(parsed: Parsed) -> Iterator[Change]:
     """A function where its derivative is meant."""
     end = ".*d(x)"
     for node in _nodes(parsed):
-        found = FUNCTIONS.get(str(node.value), ()) if node.kind == "call" else ()
-        if len(found) != 1 or len(node.args) != 1 or not found[0].differential.endswith(end):
+        if node.kind != "call" or len(node.args) != 1:
             continue
-        derivative = parse(found[0].differential.removesuffix(end), declared={"x"})
-        places = {id(n): node.args[0] for n in derivative.nodes if n.kind == "name"}
-        root = _with(parsed.root, {id(node): _with(derivative.root, places)})
+        name = str(node.value)
+        found = FUNCTIONS.get(name, ())
+        if not found:  # one that was declared
+            new = _copy(node, "call", node.args, name + "'")
+        elif len(found) == 1 and found[0].differential.endswith(end):
+            derivative = parse(found[0].differential.removesuffix(end), declared={"x"})
+            places = {id(n): node.args[0] for n in derivative.nodes if n.kind == "name"}
+            new = _with(derivative.root, places)
+        else:
+            continue
+        root = _with(parsed.root, {id(node): new})
         name = _source(parsed, node)
         words = f"`{name}` stands where its derivative is meant"
         yield "derivative", words, f"the derivative of `{name}` stands where it is meant", root

@@ -13,7 +13,7 @@ from matgrad.dims import Dim, Poly, dim_atoms, dim_text, dim_value
 from matgrad.emit.lower import shape_of
 from matgrad.emit.module import Plan, plan_of, plan_of_value
 from matgrad.emit.python import runnable
-from matgrad.errors import DataProblem, LimitProblem, UsageError
+from matgrad.errors import DataProblem, LimitProblem, Unsupported, UsageError
 from matgrad.expr import Expr
 from matgrad.shapes import Typed, default_kinds, read
 
@@ -77,6 +77,11 @@ def evaluate(
             False,
             behind,
         )
+        if derivation.entry is not None:
+            raise Unsupported(
+                "the derivative by one entry is not evaluated",
+                help=f"evaluate that by `{derivation.wrt.data[0]}`, and take the entry",
+            )
         first = derivation
         while first.inner is not None:
             first = first.inner

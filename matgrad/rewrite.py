@@ -8,6 +8,8 @@ can check that it still is.
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -550,6 +552,175 @@ def _index_sum_constant(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 _INDEX_LETTERS = "ijhtqabcdfgoxyz"
 
 
+def _index_sum_reverse(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """sum(i=a:b, f(i)) -> sum(i=a:b, f(a + b - i)), where i is a number and no index of entries."""
+    name, first, last = e.data
+    nodes = ex.postorder(e.args[0])
+    if any(n.kind == ex.INDEX and name in n.data for n in nodes):
+        return e
+    if any(n.kind == ex.CONST and n.data == ("basis", name) for n in nodes):
+        return e
+    here = ex.index_value(name)
+    back = ex.add(ex.size(last), ex.size(first), ex.neg(here))
+
+    def change(node: Expr) -> Expr:
+        if node is here:
+            return back
+        return _like_added(node) if node.kind == ex.ADD and node.is_scalar else node
+
+    return ex.sum_over(name, first, last, ex.transform(e.args[0], change))
+
+
+def _like_added(e: Expr) -> Expr:
+    """A sum with its like terms added, each where it stood first."""
+    counts: dict[Expr, Fraction] = {}
+    for term in _sum_terms(multiplied_terms(e)):
+        part = term.args if term.kind == ex.MUL else (() if term.kind == ex.NUM else (term,))
+        core = ex.mul(*part) if part else ex.ONE
+        counts[core] = counts.get(core, Fraction(0)) + number_of(term).data
+    return ex.add(*(ex.mul(ex.num(count), core) for core, count in counts.items()))
+
+
+def _index_sum_join(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """Two sums over one range, with the numbers before them, as one."""
+    for s, t in itertools.combinations(e.args, 2):
+        joined = joined_sums(s, t)
+        if joined is not None:
+            return ex.add(*(joined if u is s else u for u in e.args if u is not t))
+    return e
+
+
+def joined_sums(s: Expr, t: Expr) -> Expr | None:
+    """sum(i, X) + sum(i, Y) as sum(i, X + Y), if both are sums over one range; scalars before them go inside."""
+    found = []
+    for term in (s, t):
+        inner = term.args[-1] if term.kind == ex.MUL and len(term.args) else term
+        if inner.kind != ex.SUM:
+            return None
+        outside = [ex.num(term.coefficient), *term.args[:-1]] if term.kind == ex.MUL else []
+        found.append((inner, outside))
+    (a, before_a), (b, before_b) = found
+    if a.data[1:] != b.data[1:]:
+        return None
+    name, first, last = a.data
+    other = b.args[0]
+    if b.data[0] != name:
+        if name in ex.index_names(other) or name in ex.index_names(ex.mul(*before_b, ex.ONE)):
+            return None
+        other = ex.rename_index(other, b.data[0], name)
+    outer = ex.index_names(ex.mul(*before_a, *before_b, ex.ONE))
+    if name in outer:
+        return None
+    return ex.sum_over(
+        name, first, last, ex.add(ex.mul(*before_a, a.args[0]), ex.mul(*before_b, other))
+    )
+
+
+def multiplied_terms(e: Expr) -> Expr:
+    """A sum, or a product, in which the products of sums are multiplied out."""
+    return ex.add(ex.zeros(e.shape), *map(_multiplied, e.args if e.kind == ex.ADD else (e,)))
+
+
+def _multiplied(term: Expr) -> Expr:
+    """One term as a sum of products; small whole powers of scalar sums are products."""
+    if term.kind == ex.CALL and term.op == "power":
+        factors: list[tuple[Expr, ...]] = [_power_terms(term)]
+        coefficient, count = ex.ONE, 1
+    elif term.kind == ex.MUL:
+        coefficient, count = ex.num(term.coefficient), term.data[1]
+        factors = [_power_terms(a) if a.is_scalar else _sum_terms(a) for a in term.args]
+    else:
+        return term
+    if math.prod(map(len, factors)) > MAX_PRODUCTS:
+        return term
+    found = []
+    for choice in itertools.product(*factors):
+        scalars, chain = choice[:count], choice[count:]
+        found.append(ex.mul(coefficient, *scalars, *((ex.mul(*chain),) if chain else ())))
+    return ex.add(*found)
+
+
+MAX_PRODUCTS = 24  # terms that one product of sums is multiplied out to
+
+
+def _sum_terms(a: Expr) -> tuple[Expr, ...]:
+    """The terms of a sum, or of a transposed one."""
+    if a.op == "transpose" and a.args[0].kind == ex.ADD:
+        return tuple(push_transposes(ex.transpose(t)) for t in a.args[0].args)
+    return a.args if a.kind == ex.ADD else (a,)
+
+
+def _power_terms(a: Expr) -> tuple[Expr, ...]:
+    """The terms of a scalar sum, or of a sum to a whole power."""
+    if a.kind == ex.CALL and a.op == "power" and a.args[0].kind == ex.ADD:
+        k = ex.integer(a.args[1])
+        if k is not None and 1 < k < 5 and len(a.args[0].args) ** k <= MAX_PRODUCTS:
+            choices = itertools.product(a.args[0].args, repeat=k)
+            return tuple(ex.mul(*choice) for choice in choices)
+    return _sum_terms(a)
+
+
+def _entries_of_product(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """[a A[1,1] x[1] + a A[1,2] x[2]; ...] -> a A x, and the same with A' beside it."""
+    rows = [_sum_terms(multiplied_terms(a) if a.kind == ex.ADD else _multiplied(a)) for a in e.args]
+    terms = [[(t, _product_of_entries(t)) for t in row] for row in rows]
+    pairs = dict.fromkeys((f[1], f[2]) for row in terms for _, f in row if f is not None)
+    for matrix, vector in pairs:
+        found = _coefficients(terms, matrix, vector)
+        if found is not None:
+            a, b = found
+            rest = [[t for t, f in row if f is None or f[1:3] != (matrix, vector)] for row in terms]
+            left = tuple(ex.add(ex.ZERO, *row) for row in rest)
+            products = [
+                ex.mul(ex.num(a), matrix, vector) if a else ex.zeros(e.shape),
+                ex.mul(ex.num(b), ex.transpose(matrix), vector) if b else ex.zeros(e.shape),
+            ]
+            others = ex.zeros(e.shape) if all(map(ex.is_zero, left)) else ex.stack(left, 1)
+            return ex.add(*products, others)
+    return e
+
+
+_Entries = tuple[Fraction, Expr, Expr, tuple[int, int], int]
+
+
+def _product_of_entries(t: Expr) -> _Entries | None:
+    """(c, A, x, (i, j), k) of a term c A[i,j] x[k] with numbers for i, j and k."""
+    entries = t.args if t.kind == ex.MUL and len(t.args) == 2 else ()
+    if len(entries) == 2 and all(a.kind == ex.INDEX for a in entries):
+        a, x = sorted(entries, key=lambda n: -len(n.data))
+        whole = all(isinstance(i, int) for i in (*a.data, *x.data))
+        if whole and (len(a.data), len(x.data)) == (2, 1):
+            return t.coefficient, a.args[0], x.args[0], a.data, x.data[0]
+    return None
+
+
+def _coefficients(
+    terms: list[list[tuple[Expr, _Entries | None]]], matrix: Expr, vector: Expr
+) -> tuple[Fraction, Fraction] | None:
+    """(a, b) if the terms with entries of A and x are those of a A x + b A' x."""
+    given: Counter[tuple[int, int, int, int]] = Counter()
+    for r, row in enumerate(terms, 1):
+        for _, f in row:
+            if f is not None and f[1:3] == (matrix, vector):
+                given[(r, f[3][0], f[3][1], f[4])] += f[0]  # type: ignore[assignment]
+    rows, columns = len(terms), vector.shape.rows
+    if not isinstance(columns, int):
+        return None
+    straight = matrix.shape[1:] == (rows, columns)
+    turned = matrix.shape[1:] == (columns, rows)
+    a = given.get((1, 1, columns, columns), 0) if straight else 0
+    b = given.get((1, columns, 1, columns), 0) if turned else 0
+    if straight and turned and columns == 1:
+        b = 0
+    wanted: Counter[tuple[int, int, int, int]] = Counter()
+    for r in range(1, rows + 1):
+        for c in range(1, columns + 1):
+            wanted[(r, r, c, c)] += a
+            wanted[(r, c, r, c)] += b
+    same = {k: v for k, v in wanted.items() if v} == {k: v for k, v in given.items() if v}
+    return (Fraction(a), Fraction(b)) if same and (a or b) else None
+
+
 def _index_sum_factor(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """sum(i, tr(M_i E)) -> tr(sum(i, M_i) E), and the same for M_i E."""
     name, first, last = e.data
@@ -986,6 +1157,20 @@ def _read_off_vech_twice(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.mul(ex.transpose(duplication), found, duplication)
 
 
+def _read_off_tangent_twice(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """The Hessian on the Stiefel manifold: the rows of the Jacobian of the gradient, projected on the tangent space."""
+    found = read_off(total, depends)
+    X = split_term(total, depends)[1].args[0].args[0]
+    eye, swap = ex.eye(found.shape.rows), ex.commutation(X.shape.cols, X.shape.cols)
+    if "orthogonal" in X.data[1]:
+        outside = ex.mul(ex.kron(ex.transpose(X), X), swap)
+        return ex.mul(ex.num(Fraction(1, 2)), ex.sub(eye, outside), found)
+    left = ex.kron(ex.eye(X.shape.cols), X)
+    symmetric = ex.add(ex.eye(swap.shape.rows), swap)
+    outside = ex.mul(ex.num(Fraction(1, 2)), left, symmetric, ex.transpose(left))
+    return ex.mul(ex.sub(eye, outside), found)
+
+
 def _read_off_skew(total: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """The partial derivatives by the entries below the diagonal, and those by their negatives above it."""
     found = read_off(total, depends)
@@ -1088,17 +1273,23 @@ PROCEDURES: dict[str, Procedure] = {
     "index-sum-factor": _index_sum_factor,
     "constant-sum": _constant_sum,
     "index-sum-constant": _index_sum_constant,
+    "index-sum-reverse": _index_sum_reverse,
+    "index-sum-join": _index_sum_join,
+    "multiply-out-terms": lambda e, depends: multiplied_terms(e),
+    "entries-of-product": _entries_of_product,
     "commute": _commute,
     "collect": _collect,
     "read-off": read_off,
     "read-off-symmetric": _read_off_symmetric,
     "read-off-skew": _read_off_skew,
     "read-off-vech-twice": _read_off_vech_twice,
+    "read-off-tangent-twice": _read_off_tangent_twice,
     "duplication-kron": _duplication_kron,
     "duplication-outer": _duplication_outer,
     "stack-factor": _stack_factor,
     "one-transpose": _one_transpose,
     "scalar-out": lambda e, depends: _linear_scalar(e, lambda a: True),
+    "dg-of-pair": lambda e, depends: ex.mul(ex.num(2), ex.rebuild(e, e.args[0].args[:1])),
     "identity-entrywise": lambda e, depends: e.args[0],
     "power-scalar": _power_scalar,
     "logistic-scalar": _logistic,
@@ -1255,6 +1446,13 @@ class Recorder:
         if phase != TRACE:
             self._becomes: dict[Expr, Expr] = {}
         self.next_line()
+
+    def scratch(self) -> Recorder:
+        """A recorder of the same kind for trying something out."""
+        other = Recorder(self.wrt, self.adjugate)
+        other.enter(self.phase)
+        other.keeps_symmetry = self.keeps_symmetry
+        return other
 
     def forget(self) -> None:
         """Let what was rewritten be rewritten in another way from now on, within this phase."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from fractions import Fraction
+from weakref import WeakKeyDictionary
 
 from matgrad import expr as ex
 from matgrad.dims import Dim
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr, cost
 from matgrad.properties import has_property, push_transposes
-from matgrad.rewrite import Recorder, Replay, number_of
+from matgrad.rewrite import PROCEDURES, Recorder, Replay, commutes, instance, joined_sums, number_of
 from matgrad.steps import Step
 
 
@@ -104,7 +105,7 @@ def _has_product_of_sums(e: Expr) -> bool:
 def simplify_sum(e: Expr, recorder: Recorder) -> Expr:
     """The sum e with its own terms joined; what stands inside the terms is left alone."""
     while e.kind == ex.ADD:
-        after = _improve_sum(e, recorder)
+        after = _improve_sum(e, recorder, within=False)
         if after is e:
             return e
         e = after
@@ -123,10 +124,23 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         return _improve_product(e, recorder)
     if e.kind == ex.SUM:
         return _improve_index_sum(e, recorder)
+    if e.kind == ex.STACK and e.data == 1 and e.shape.kind == ex.VECTOR:
+        after = recorder.scratch().run("entries-of-product", e, e)
+        return recorder.run("entries-of-product", e, e) if cost(after) < cost(e) else e
     if e.kind == ex.INDEX and e.args[0].kind == ex.CONST and e.args[0].op == "basis":
         return recorder.run("basis-entry", e, e)
+    if e.kind == ex.INDEX and _is(e.args[0], "transpose") and e.is_scalar and len(e.data) == 2:
+        i, j = e.data
+        return recorder.apply("entry-of-transpose", e, A=e.args[0].args[0], i=i, j=j)
     if e.kind != ex.CALL:
         return e
+    if e.op == "tr" and len(e.args[0].chain) > 1 and e.args[0].coefficient == 1:
+        *first, x, row = e.args[0].chain
+        if not e.args[0].scalars and (x.shape.kind, row.shape.kind) == (ex.VECTOR, ex.ROW):
+            y = ex.transpose(row)
+            if first:
+                return recorder.apply("trace-of-dyad", e, A=ex.mul(*first), x=x, y=y)
+            return recorder.apply("trace-of-outer", e, x=x, y=y)
     if e.op in ("abs", "sign") and e.is_scalar and has_property(e.args[0], "positive"):
         return recorder.apply(f"{e.op}-of-positive", e, x=e.args[0])
     if e.op == "sqrt" and e.is_scalar and _is(e.args[0], "power"):
@@ -153,6 +167,8 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
             if e.op == "inv":
                 return recorder.apply("inverse-scalar", e, c=c, X=core)
             return recorder.run("power-scalar", e, e)
+    if e.op == "matpow" and _is(e.args[0], "sqrtm") and ex.integer(e.args[1]) == 2:
+        return recorder.apply("sqrtm-square", e, X=e.args[0].args[0])
     if e.op in ("transpose", "inv", "matpow"):
         return recorder.run("transposes", e, e)
     if e.op == "hadamard":
@@ -186,7 +202,11 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
         after = recorder.run("scalar-out", e, e)
         if after is not e:
             return after
-    if e.op == "sum":
+    if e.op == "tr":
+        after = _rotate(e, recorder)
+        if after is not e:
+            return after
+    if e.op == "sum" and e.args[0].op != "softmax":
         return _improve_total(e, recorder)
     if e.op == "tr" and e.args[0].op == "eye" and _is_short(e.args[0].shape.rows, e):
         return recorder.apply("trace-of-identity", e, A=e.args[0])
@@ -197,6 +217,23 @@ def _improve(e: Expr, recorder: Recorder) -> Expr:
     if e.op == "power" and ex.integer(e.args[1]) == 2 and e.args[0].kind == ex.CALL:
         if e.args[0].op == "sqrt":
             return recorder.apply("square-of-root", e, x=e.args[0].args[0])
+    if e.op == "sum" and _is(e.args[0], "softmax"):
+        return recorder.apply("softmax-total", e, x=e.args[0].args[0])
+    if e.op == "log" and _is(e.args[0], "sum") and _is(e.args[0].args[0], "exp"):
+        x = e.args[0].args[0].args[0]
+        if x.shape.kind == ex.VECTOR:
+            return recorder.apply("logsumexp-of-exp", e, x=x)
+    if e.op == "log" and _is(e.args[0], "exp"):
+        return recorder.apply("log-of-exp", e, x=e.args[0].args[0])
+    if e.op == "exp" and _is(e.args[0], "log"):
+        return recorder.apply("exp-of-log", e, x=e.args[0].args[0])
+    if e.op == "polar" and has_property(e.args[0], "spd"):
+        return recorder.apply("polar-of-spd", e, X=e.args[0])
+    if e.op == "vec" and e.args[0].coefficient == 1 and not e.args[0].scalars:
+        chain = e.args[0].chain
+        if len(chain) == 2 and chain[0].shape.kind == ex.VECTOR:
+            after = recorder.apply("vec-outer", e, x=chain[0], y=ex.transpose(chain[1]))
+            return recorder.run("transposes", after, after)
     if e.op == "kron":
         return _improve_kron(e, recorder)
     if e.op == "diag" and e.args[0].op == "ones":
@@ -243,6 +280,10 @@ def _improve_diagonal(e: Expr, recorder: Recorder) -> Expr:
         if len(inside.chain) > 1 and _is(inside.chain[-1], "diag"):
             x, rest = inside.chain[-1].args[0], ex.mul(*inside.chain[:-1])
             return recorder.apply("dg-of-scaled-columns", e, x=x, X=rest)
+        if inside.kind == ex.ADD and len(inside.args) == 2:
+            first, second = inside.args
+            if push_transposes(ex.transpose(first)) is second:
+                return recorder.run("dg-of-pair", e, e)
         if inside.kind == ex.ADD and any(_is(link, "dg") for t in inside.args for link in t.chain):
             first, *others = inside.args
             return recorder.apply("dg-of-sum", e, A=first, B=ex.add(*others))
@@ -276,6 +317,23 @@ def _improve_total(e: Expr, recorder: Recorder) -> Expr:
             if other is ex.mul(ex.num(-1), mean, ex.ones(x.shape)):
                 return recorder.apply("sum-of-deviations", e, x=x)
     return e
+
+
+def _rotate(e: Expr, recorder: Recorder) -> Expr:
+    """tr(P^a A P^b) is tr(A P^b P^a); tr(dexpm(P, A) B) is tr(A dexpm(P, B)), for a B that commutes with P."""
+    chain = e.args[0].chain
+    if len(chain) == 2 and e.args[0].coefficient == 1 and not e.args[0].scalars:
+        for link, other in (chain, chain[::-1]):
+            if _is(link, "dexpm") and commutes(link.args[0], other):
+                if link is not chain[0]:
+                    e = recorder.apply("cyclic", e, A=other, B=link)
+                return recorder.apply("dexpm-adjoint", e, X=link.args[0], A=link.args[1], B=other)
+    if len(chain) < 3 or chain[0].shape.kind != ex.MATRIX or chain[-1].shape.kind != ex.MATRIX:
+        return e
+    (first, _, turned), (last, _, also) = _matrix_power(chain[0]), _matrix_power(chain[-1])
+    if first is not last or turned != also or e.args[0].scalars or e.args[0].coefficient != 1:
+        return e
+    return recorder.apply("cyclic", e, A=chain[0], B=ex.mul(*chain[1:]))
 
 
 def _improve_index_sum(e: Expr, recorder: Recorder) -> Expr:
@@ -334,6 +392,13 @@ def _quotients(e: Expr, recorder: Recorder) -> Expr:
         if _is(a, "sign") and _is(a.args[0], "relu") and a.args[0] in factors:
             return recorder.apply("relu-sign", e, x=a.args[0].args[0])
     for a in factors:
+        if _is(a, "sign"):
+            size = ex.call("abs", a.args, a.shape)
+            if size in factors:
+                return recorder.apply("abs-sign", e, x=a.args[0])
+            if ex.epower(size, ex.num(-1)) in factors:
+                return recorder.apply("sign-over-abs", e, x=a.args[0])
+    for a in factors:
         if not (_is(a, "power") or _is(a, "epow")) or a.args[1].kind != ex.NUM:
             continue
         below = a.args[0]
@@ -371,6 +436,9 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
             return after
     for rule in (
         _cancel_inverse,
+        _known_runs,
+        _softmax_factors,
+        _join_divisors,
         _join_powers,
         _join_matrix_powers,
         _apply_diagonal,
@@ -381,6 +449,7 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
         _quotients,
         _blocks,
         _selection,
+        _multiply_out,
     ):
         after = rule(e, recorder)
         if after is not e:
@@ -425,6 +494,63 @@ def _cancel_inverse(e: Expr, recorder: Recorder) -> Expr:
             after = recorder.run("cancel-transposed", e, e)
             if after is not e:
                 return after
+    return e
+
+
+def _softmax_factors(e: Expr, recorder: Recorder) -> Expr:
+    """exp(x)/sum(exp(x)) is softmax(x)."""
+    for s in e.scalars:
+        if _is(s, "power") and ex.integer(s.args[1]) == -1 and _is(s.args[0], "sum"):
+            exponential = s.args[0].args[0]
+            if _is(exponential, "exp") and exponential in e.chain:
+                if exponential.shape.kind == ex.VECTOR:
+                    return recorder.apply("softmax-of-exp", e, x=exponential.args[0])
+    return e
+
+
+def _join_divisors(e: Expr, recorder: Recorder) -> Expr:
+    """1/(c (1 + a/c)) as 1/(c + a), where that is shorter."""
+    below = [s for s in e.scalars if _is(s, "power") and ex.integer(s.args[1]) == -1]
+    for s, t in itertools.permutations(below, 2):
+        c, total = s.args[0], t.args[0]
+        if total.kind == ex.ADD and any(_divides(c, u) for u in total.args):
+            a, b = total.args[0], ex.add(*total.args[1:])
+            joined = simplify(ex.add(ex.mul(c, a), ex.mul(c, b)), recorder.scratch())
+            if cost(joined) < cost(c) + cost(total):
+                return recorder.apply("divisor-into-sum", e, a=a, b=b, c=c)
+    return e
+
+
+def _divides(c: Expr, term: Expr) -> bool:
+    """Whether a term is divided by c."""
+    return any(x is c for x, _ in _divisors(term))
+
+
+# Runs of factors that are shorter otherwise, by the function of X in them.
+_RUNS = {
+    "pinv": (
+        "penrose-1",
+        "penrose-2",
+        "penrose-3",
+        "penrose-4",
+        "pinv-columns",
+        "pinv-rows",
+        "pinv-transposed-columns",
+        "pinv-transposed-rows",
+    ),
+    "chol": ("cholesky", "cholesky-inverse"),
+}
+
+
+def _known_runs(e: Expr, recorder: Recorder) -> Expr:
+    for link in e.chain:
+        while link.op in ("transpose", "inv"):
+            link = link.args[0]
+        for rule in _RUNS.get(link.op, ()):
+            run = push_transposes(instance(rule, {"X": link.args[0]})[0]).chain
+            for i in range(len(e.chain) - len(run) + 1):
+                if e.chain[i : i + len(run)] == run:
+                    return recorder.apply(rule, e, X=link.args[0])
     return e
 
 
@@ -579,18 +705,19 @@ def _selection(e: Expr, recorder: Recorder) -> Expr:
 
 def _blocks(e: Expr, recorder: Recorder) -> Expr:
     """A row of blocks times a column of blocks that fit, or times ones, where that is not longer."""
-    for row, column in itertools.pairwise(e.chain):
+    chain = e.chain
+    for i, (row, column) in enumerate(itertools.pairwise(chain)):
         if not _is_row_of_blocks(row):
             continue
-        product = ex.mul(row, column)
         if column.kind == ex.STACK and column.data == 1 and len(column.args) == row.data:
             pairs = list(zip(row.args, column.args, strict=True))
             if all(a.shape.cols == b.shape.rows for a, b in pairs):
-                if cost(ex.add(*(ex.mul(a, b) for a, b in pairs))) <= cost(product):
-                    return recorder.run("block-product", e, product)
-        if column.op == "ones" and column.shape.kind == ex.VECTOR and len(e.chain) == 2:
+                total = ex.add(*(ex.mul(a, b) for a, b in pairs))
+                if cost(ex.mul(*chain[:i], total, *chain[i + 2 :])) <= cost(ex.mul(*chain)):
+                    return recorder.run("block-product", e, ex.mul(row, column))
+        if column.op == "ones" and column.shape.kind == ex.VECTOR and len(chain) == 2:
             if not any(a.shape.kind == ex.VECTOR for a in row.args):
-                return recorder.run("block-sum", e, product)
+                return recorder.run("block-sum", e, ex.mul(row, column))
     return e
 
 
@@ -653,9 +780,12 @@ def _fold_dot(e: Expr, recorder: Recorder) -> Expr:
         return recorder.apply("dot-ones", e, x=rest)
     if first.kind == ex.CALL and first.op == "transpose":
         inner = first.args[0]
+        last = chain[-1]
+        if inner.op == last.op == "basis" and len(chain) > 2:
+            A = ex.mul(*chain[1:-1])
+            return recorder.apply("entry-of-matrix", e, A=A, i=inner.data[1], j=last.data[1])
         if inner.kind == ex.CONST and inner.op == "basis":
             return recorder.apply("entry-of", e, x=rest, i=inner.data[1])
-        last = chain[-1]
         if len(chain) == 2 and last.kind == ex.CONST and last.op == "basis":
             return recorder.apply("entry-of-transposed", e, y=inner, i=last.data[1])
         if len(chain) == 2 and last.op == "ones":
@@ -682,7 +812,7 @@ def _quotient_dot(e: Expr, left: Expr, right: Expr, recorder: Recorder) -> Expr:
 # --- sums -----------------------------------------------------------------------------------------------------------------
 
 
-def _improve_sum(e: Expr, recorder: Recorder) -> Expr:
+def _improve_sum(e: Expr, recorder: Recorder, within: bool = True) -> Expr:
     if recorder.keeps_symmetry:
         for t in e.args:
             if t.kind == ex.MUL and len(t.chain) == 1 and t.chain[0].kind == ex.ADD:
@@ -697,12 +827,16 @@ def _improve_sum(e: Expr, recorder: Recorder) -> Expr:
         _factor_sides,
         _factor_entrywise,
         _join_diagonals,
-        _order,
+        _join_index_sums,
+        _join_krons,
+        _mix_logistics,
+        _over_inverse,
     ):
         after = rule(e, recorder)
         if after is not e:
             return after
-    return e
+    after = _multiply_out(e, recorder) if within else e
+    return after if after is not e else _order(e, recorder)
 
 
 def _core(term: Expr) -> Expr:
@@ -726,6 +860,11 @@ def _like_terms(e: Expr, recorder: Recorder) -> Expr:
         if other is not None:
             return recorder.apply("like-terms", e, a=number_of(other), b=number_of(term), X=core)
         seen[core] = term
+    for core in list(seen):
+        if core.kind == ex.SUM:
+            turned = recorder.scratch().run("index-sum-reverse", core, core)
+            if turned is not core and turned in seen:
+                return recorder.run("index-sum-reverse", e, core)
     if e.is_scalar:
         for term in e.args:
             if term.chain and len(term.chain) > 1:
@@ -862,6 +1001,120 @@ def _join_diagonals(e: Expr, recorder: Recorder) -> Expr:
     return e
 
 
+def _join_index_sums(e: Expr, recorder: Recorder) -> Expr:
+    """Sums over one range as one, where that is shorter."""
+    if len(e.args) > 8:
+        return e
+    for s, t in _pairs(list(e.args)):
+        joined = joined_sums(s, t)
+        if joined is not None:
+            after = simplify(joined, recorder.scratch())
+            if cost(after) < cost(ex.add(s, t)):
+                return recorder.run("index-sum-join", e, ex.add(s, t))
+    return e
+
+
+def _join_krons(e: Expr, recorder: Recorder) -> Expr:
+    """A ⊗ C + B ⊗ C as (A + B) ⊗ C, where that is shorter."""
+    if recorder.keeps_symmetry or len(e.args) > 8:
+        return e
+    for s, t in _pairs([u for u in e.args if len(u.chain) == 1 and _is(u.chain[0], "kron")]):
+        (a, c), (b, d) = s.chain[0].args, t.chain[0].args
+        for left, same in ((True, c is d), (False, a is b)):
+            x, y, shared = (a, b, c) if left else (c, d, a)
+            if not same or x.shape != y.shape:
+                continue
+            x, y = ex.mul(_scalars_of(s), x), ex.mul(_scalars_of(t), y)
+            inner = simplify(ex.add(x, y), recorder.scratch())
+            after = ex.kron(inner, shared) if left else ex.kron(shared, inner)
+            if cost(after) < cost(ex.add(s, t)):
+                side = "left" if left else "right"
+                return recorder.apply(f"kron-sum-{side}", e, A=x, B=y, C=shared)
+    return e
+
+
+def _mix_logistics(e: Expr, recorder: Recorder) -> Expr:
+    """a σ(-x) + b σ(x) as a + (b - a) σ(x), where that is shorter."""
+    if len(e.args) > 8:
+        return e
+    for s, t in itertools.permutations(e.args, 2):
+        for logistic in _all_factors(t):
+            if not _is(logistic, "sigmoid"):
+                continue
+            z = logistic.args[0]
+            mirrored = ex.call("sigmoid", (ex.neg(z),), z.shape)
+            if mirrored not in _all_factors(s):
+                continue
+            a, b = _rest_of_factors(s, mirrored), _rest_of_factors(t, logistic)
+            mixed = ex.add(a, ex.hadamard(ex.sub(b, a), logistic))
+            after = simplify(mixed, recorder.scratch())
+            if cost(after) < cost(ex.add(s, t)):
+                return recorder.apply("logistic-mixture", e, x=a, y=b, z=z)
+    return e
+
+
+def _all_factors(t: Expr) -> tuple[Expr, ...]:
+    """The factors of a number, or of an array entry by entry."""
+    return t.scalars if t.is_scalar else _entrywise_factors(t)
+
+
+def _rest_of_factors(t: Expr, a: Expr) -> Expr:
+    if not t.is_scalar:
+        return _without(t, a)
+    rest = list(t.scalars)
+    rest.remove(a)
+    chain = (ex.mul(*t.chain),) if t.chain else ()
+    return ex.mul(ex.num(t.coefficient), *rest, *chain)
+
+
+def _over_inverse(e: Expr, recorder: Recorder) -> Expr:
+    """A B^-1 + c I as (A + c B) B^-1, where that is shorter; with B^-1 on the left, or transposed, too."""
+    identities = [t for t in e.args if len(t.chain) == 1 and t.chain[0].op == "eye"]
+    for one in identities[:1]:
+        c = _scalars_of(one)
+        for t in e.args:
+            for side, left in ((-1, "right"), (0, "left")):
+                if len(t.chain) < 2:
+                    continue
+                link = t.chain[side]
+                turned = link.op == "transpose" and link.args[0].op == "inv"
+                if link.op != "inv" and not turned:
+                    continue
+                base = (link.args[0] if turned else link).args[0]
+                rest = t.chain[:-1] if side else t.chain[1:]
+                a = ex.mul(_scalars_of(t), *rest)
+                b = ex.transpose(base) if turned else base
+                inner = simplify(push_transposes(ex.add(a, ex.mul(c, b))), recorder.scratch())
+                after = ex.mul(inner, link) if side else ex.mul(link, inner)
+                if cost(after) < cost(ex.add(t, one)):
+                    rule = f"over-inverse-{left}" + ("-transposed" if turned else "")
+                    after = recorder.apply(rule, e, A=a, B=base, c=c)
+                    return recorder.run("transposes", after, after)
+    return e
+
+
+MAX_MULTIPLIED = 60  # symbols of a sum that is multiplied out to see whether terms cancel
+
+_cancelling: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()
+
+
+def _multiply_out(e: Expr, recorder: Recorder) -> Expr:
+    """Products of sums multiplied out, where that makes terms cancel."""
+    if recorder.keeps_symmetry or cost(e) > MAX_MULTIPLIED:
+        return e
+    known = _cancelling.get(e)
+    if known is None:
+        _cancelling[e] = False  # while it is found out
+        scratch = recorder.scratch()
+        after = PROCEDURES["multiply-out-terms"](e, recorder.depends)
+        sign = e.kind == ex.MUL  # -(a - b) c stays: b - a is no other residual, but for one symbol
+        known = after is not e and cost(simplify(after, scratch)) + sign < cost(e)
+        # Where the way leads through e again, it leads nowhere.
+        known = known and not any(e in (step.before, step.after) for step in scratch.steps)
+        _cancelling[e] = known
+    return recorder.run("multiply-out-terms", e, e) if known else e
+
+
 def _common_divisor(e: Expr, recorder: Recorder) -> Expr:
     """Two terms over powers of one divisor as one quotient, where that is shorter."""
     if len(e.args) > 8:
@@ -878,7 +1131,7 @@ def _common_divisor(e: Expr, recorder: Recorder) -> Expr:
                     continue
                 a, b = (a, b) if e.is_scalar else (_scalars_of(a), _scalars_of(b))
                 above = simplify(
-                    ex.add(ex.mul(a, ex.power(x, ex.num(q - p))), b), Recorder(recorder.wrt)
+                    ex.add(ex.mul(a, ex.power(x, ex.num(q - p))), b), recorder.scratch()
                 )
                 after = ex.mul(above, ex.power(x, ex.num(-q)), shared)
                 if cost(after) < cost(ex.add(s, t)):
@@ -987,10 +1240,16 @@ def _order(e: Expr, recorder: Recorder) -> Expr:
 
 
 def _present(e: Expr, recorder: Recorder) -> Expr:
-    """(Q P)' for P' Q' where that is shorter."""
-    if e.kind == ex.MUL and e.shape.kind == ex.MATRIX and len(e.chain) > 1:
+    """(Q P)' for P' Q' where that is shorter, and ones(m, n) for 1 1'."""
+    if e.shape.kind == ex.MATRIX and e.chain:
         core = ex.mul(*e.chain)
+        if [(link.op, link.shape.kind) for link in core.chain] == _OUTER_ONES:
+            column, row = core.chain
+            return recorder.apply("outer-ones", e, x=column, y=ex.transpose(row))
         turned = push_transposes(ex.transpose(core))
         if cost(turned) + 2 < cost(core):
             return recorder.run("one-transpose", e, core)
     return e
+
+
+_OUTER_ONES = [("ones", ex.VECTOR), ("ones", ex.ROW)]

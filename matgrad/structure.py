@@ -40,11 +40,17 @@ def convention_notes(
 ) -> list[str]:
     """Which derivative the answer is, for each structured variable; and the other one, where they differ.
 
-    `hessian` says that it is a Hessian by vech(X).
+    `hessian` says that it is a Hessian by vech(X), or on the Stiefel manifold.
     """
     notes = []
     for v in variables:
         kind, x = structure(v), v.data[0]
+        if hessian and kind in MANIFOLDS:
+            notes.append(
+                f"the Riemannian Hessian on the Stiefel manifold {x}ᵀ {x} = I in the Euclidean metric, P J P;"
+                " J is the Jacobian of the gradient, P the projection on the tangent space"
+            )
+            continue
         if hessian:
             notes.append(
                 f"by vech({x}), the independent entries of the symmetric {x}, D(n)ᵀ H D(n) (cookbook convention);"

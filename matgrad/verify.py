@@ -170,12 +170,12 @@ def sample(variable: Expr, sizes: dict[str, int], way: int, rng: np.random.Gener
         value = rng.uniform(0.4, 1.6, size=(m, n))
     if "orthonormal" in properties and m < n:
         return np.full((m, n), np.nan)  # there is none
+    if "identity" in properties:
+        return np.eye(n)
     if properties & set(MANIFOLDS):
         return np.linalg.qr(value)[0]
     if m != n:
         return shrink * value
-    if "identity" in properties:
-        return np.eye(n)
     return shrink * _square(value, properties, way)
 
 
@@ -281,19 +281,26 @@ def check_derivative(
     seed: int = 0,
     assuming: Sequence[tuple[str, Expr]] = (),
     structured: str = "subspace",
+    tangent: bool = False,
 ) -> Check:
     """Compare a derivative with finite differences of y, a `subject` of matgrad.trace_form.
 
     `derivative` has X's shape for a scalar y, y's shape for a scalar X; else it is the matrix ∂y/∂vec(X)ᵀ. A structured
     X moves in its structure, and the derivative has to lie there. Points at which an assumption (`invertible`,
-    `nonzero`) does not hold, or a matrix to invert is nearly singular, are not used.
+    `nonzero`) does not hold, or a matrix to invert is nearly singular, are not used. `tangent` says that y is a gradient on
+    the Stiefel manifold, whose change is projected on the tangent space.
     """
     kind = structure(wrt)
     if derivative.shape != derivative_shape(y, wrt, by_vech(wrt, y, structured)):
         return Check(False, 0, float("inf"), seed)
 
     return _check(
-        y, derivative, wrt, seed, assuming, functools.partial(_look, kind, structured == "cookbook")
+        y,
+        derivative,
+        wrt,
+        seed,
+        assuming,
+        functools.partial(_look, kind, structured == "cookbook", tangent),
     )
 
 
@@ -306,8 +313,10 @@ def check_direction(
     assuming: Sequence[tuple[str, Expr]] = (),
 ) -> Check:
     """Compare a product of the derivative of y with a direction with the difference of y along that direction."""
-    along = ex.variables(y, product, wrt, direction).index(direction)
-    look = functools.partial(_look_along, along)
+    from matgrad.emit.numpy import compiled
+
+    direction_of = compiled([direction], ex.variables(y, product, wrt, direction))
+    look = functools.partial(_look_along, direction_of)
     return _check(y, product, wrt, seed, assuming, look, (direction,))
 
 
@@ -384,13 +393,15 @@ class Guard:
         assuming: Sequence[tuple[str, Expr]],
         variables: list[Expr],
     ) -> None:
-        bound = {e.data[0] for e in ex.postorder(*roots) if e.kind == ex.SUM}
+        nodes = ex.postorder(*roots)
+        bound = {e.data[0] for e in nodes if e.kind == ex.SUM}
+        open_indices = ex.open_indices(nodes)
         wanted = list(assuming)
-        for e in ex.postorder(*roots):
+        for e in nodes:
             condition = _CONDITIONS.get(e.op) if e.kind == ex.CALL else None
             if e.op in ("power", "epow") and e.args[1].kind == ex.NUM and e.args[1].data < 0:
                 condition = "not near 0"  # what is small below a bar makes rounding errors large
-            if condition is None or _has_diff(e) or ex.index_names(e) & bound:
+            if condition is None or _has_diff(e) or open_indices[e] & bound:
                 continue
             if e.op in _SIGNED:  # the sign is that of the largest entry
                 wanted.append(("sizes apart", e))
@@ -561,6 +572,7 @@ def _gap(a: Any, b: Any) -> float:
 def _look(
     kind: str,
     cookbook: bool,
+    tangent: bool,
     point: Point,
     moving: int,
     value_of: Any,
@@ -580,6 +592,9 @@ def _look(
     if found is None:
         return None
     expected, uncertainty = found
+    if tangent:
+        changes = expected.T.reshape(-1, *start.shape[::-1])
+        expected = _columns([_tangent(start, c.T) for c in changes], start.size)
     outside = 0.0
     if start.ndim == 0:
         along = claimed[..., None]
@@ -598,20 +613,20 @@ def _look(
 
 
 def _look_along(
-    along: int,
+    direction_of: Any,
     point: Point,
     moving: int,
     value_of: Any,
     product_of: Any,
     stretch: float,
 ) -> Look | None:
-    """A product with the direction point.values[along], and the difference along it; None where y has no value."""
+    """A product with a direction, and the difference along it; None where y has no value."""
     import numpy as np
 
-    values = _values(point, value_of, product_of)
+    values = _values(point, value_of, product_of, direction_of)
     if values is None or not np.all(np.isfinite(values[0])):
         return None
-    direction = np.asarray(point.values[along], dtype=float)
+    direction = np.asarray(values[2], dtype=float)
     found = finite_difference(point, moving, value_of, [direction], "", stretch)
     if found is None:
         return None

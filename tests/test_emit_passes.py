@@ -315,3 +315,38 @@ def test_directions_are_checked() -> None:
     for wrong in (np.ones(3), np.ones((2, 1)), 1.0):
         with pytest.raises(ValueError, match="v should"):
             module["hvp"](wrong, **data)
+
+
+def test_new_matrices_are_written_over() -> None:
+    let = ["X: matrix(m, n)", "a: vector(m)", "b: vector(n)", "K: matrix(m, m)"]
+    text = diff("sum(exp(a*ones(n)' + ones(m)*b' - 2*a*b'))", "a", let, check=False).to("numpy")
+    assert "M1 += a[:, None]" in text
+    assert "np.exp(M1, out=M1)" in text
+    module = load(text)
+    a, b = np.array([0.3, -0.2, 1]), np.array([0.5, 2])
+    expected = np.exp(a[:, None] + b - 2 * np.outer(a, b))
+    kept = a.copy(), b.copy()
+    value, derivative = module["value_and_derivative"](a=a, b=b)
+    np.testing.assert_allclose(value, expected.sum())
+    np.testing.assert_allclose(derivative, (expected * (1 - 2 * b)).sum(axis=1))
+    assert np.array_equal(a, kept[0])
+    assert np.array_equal(b, kept[1])
+    # A matrix that is used twice stays as it is.
+    again = load(
+        diff(
+            "sum((X*X').*(X*X' + b*ones(m)'))",
+            "b",
+            ["X: matrix(m, n)", "b: vector(m)"],
+            check=False,
+        ).to("numpy")
+    )
+    X, d = np.arange(6.0).reshape(2, 3), np.array([1.0, -1])
+    np.testing.assert_allclose(again["value"](X=X, b=d), ((X @ X.T) * (X @ X.T + d[:, None])).sum())
+
+
+def test_a_diagonal_in_a_sum_is_multiplied_apart() -> None:
+    found = function(
+        "(exp(A) - diag(d))*X", "X", "value", "A: matrix(n, n)", "d: vector(n)", "X: matrix(n, m)"
+    )
+    assert not found["add_diagonal"] + found["diag"]
+    assert found["matmul"] == 1

@@ -19,8 +19,8 @@ def page(name: str) -> tuple[Judged, ...]:
 
 
 def test_tables_are_full() -> None:
-    assert len(table("wrong")) >= 390
-    assert len(table("right")) >= 330
+    assert len(table("wrong")) >= 455
+    assert len(table("right")) >= 390
     for name in ("wrong", "right"):
         texts = [(s.text, s.let, s.structured, s.layout) for s in table(name)]
         assert len(set(texts)) == len(texts)
@@ -125,6 +125,19 @@ def test_a_claim_that_is_right_in_the_middle_only(claim: str) -> None:
     assert verdict.diagnosis is not None
     assert verdict.diagnosis.kind == "domain"
     assert verdict.counterexample is not None
+
+
+def test_a_claim_that_is_right_for_tall_matrices_only() -> None:
+    verdict = check("nucnorm(A)", "A", "A*inv(sqrtm(A'*A))", "A: matrix(m, n)")
+    assert not verdict.ok
+    assert verdict.diagnosis is not None
+    assert verdict.diagnosis.message == "right only if m ≥ n"
+
+
+def test_a_part_that_speaks_of_the_index_of_a_sum() -> None:
+    assert not check("sum(i=1:n, x[i]^3)", "x", "3*x.^3", "x: vector(n)").ok
+    assert not check("sum(i=1:n, x[i]^3)", "x", "1.0001*3*x.^2", "x: vector(n)").ok
+    assert not check("sum(i=1:n, x[i]^(i+1))", "x", "x", "x: vector(n)").ok
 
 
 def test_a_size_that_was_declared_is_no_other_one() -> None:

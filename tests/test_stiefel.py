@@ -52,7 +52,7 @@ def test_the_note_names_the_metric() -> None:
         assert note.endswith("in the canonical metric it is G - Q Gᵀ Q")
 
 
-def test_other_gradients_are_refused_by_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_gradients_are_refused_by_the_check() -> None:
     """The gradient by free entries does not lie in the tangent space."""
     from matgrad import expr as ex
     from matgrad.verify import check_derivative
@@ -100,3 +100,50 @@ def test_descent_stays_on_the_manifold() -> None:
         left, _, right = np.linalg.svd(Q + 0.05 * G, full_matrices=False)
         Q = left @ right
     np.testing.assert_allclose(module["value"](Q=Q, A=A), 9.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("let", [TALL, "Q: orthogonal(n)"])
+@pytest.mark.parametrize("text", ["tr(A'*Q)", "tr(Q'*C*Q*B)", "norm(Q*B - A)^2", "sum(exp(Q))"])
+def test_riemannian_hessian(text: str, let: str) -> None:
+    found = matgrad.diff(text, wrt="Q", let=let, order=2)
+    assert found.check is not None and found.check.points >= 4
+    assert found.replay() is found.mixed
+    assert any(n.startswith("the Riemannian Hessian on the Stiefel manifold") for n in found.notes)
+
+
+def test_the_jacobian_of_the_gradient_is_not_the_hessian(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matgrad.errors import CheckFailed
+    from matgrad.rewrite import PROCEDURES
+
+    monkeypatch.setitem(PROCEDURES, "read-off-tangent-twice", PROCEDURES["read-off"])
+    with pytest.raises(CheckFailed):
+        matgrad.diff("tr(A'*Q)", wrt="Q", let=TALL, order=2)
+
+
+def test_second_derivative_along_a_geodesic() -> None:
+    """d² y(Q exp(tW))/dt² at 0 is the Hessian's quadratic form (Edelman, Arias & Smith 1998, sec. 2.2)."""
+    from scipy.linalg import expm
+
+    module: dict[str, Any] = {}
+    exec(matgrad.diff("tr(Q'*C*Q*B)", wrt="Q", let="Q: orthogonal(n)", order=2).to("numpy"), module)
+    rng = np.random.default_rng(3)
+    B, C, W = rng.normal(size=(3, 3, 3))
+    W = W - W.T
+    Q = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    H = module["derivative"](Q=Q, B=B, C=C)
+    assert H.shape == (3, 3, 3, 3)
+    found = np.einsum("ij,ijkl,kl->", Q @ W, H, Q @ W)
+
+    def y(t: float) -> float:
+        return float(module["value"](Q=Q @ expm(t * W), B=B, C=C))
+
+    h = 1e-3
+    np.testing.assert_allclose(found, (y(h) - 2 * y(0) + y(-h)) / h**2, rtol=1e-4)
+
+
+def test_other_second_derivatives_are_refused() -> None:
+    for options in ({"hvp": "V"}, {"order": 3}):
+        with pytest.raises(Unsupported, match="the Hessian of a number"):
+            matgrad.diff("tr(A'*Q)", wrt="Q", let=TALL, **options)
+    with pytest.raises(Unsupported, match="the Hessian of a number"):
+        matgrad.diff("Q*b", wrt="Q", let=TALL, order=2)

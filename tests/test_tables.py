@@ -294,6 +294,7 @@ def test_proof_line_holds(name: str, number: int, sizes: dict[str, Dim]) -> None
 
 # --- procedures: identities for any number of operands ------------------------------------------------------------------
 
+READ_OFF_TWICE = ("read-off-vech-twice", "read-off-tangent-twice")
 READ_OFF = ("read-off", "read-off-symmetric", "read-off-skew")
 # What moves in the left side, where it is neither what stands in d(...) nor everything.
 MOVING = {"commute": {"a"}, "index-sum-factor": {"X"}} | {rule: {"X"} for rule in READ_OFF}
@@ -326,11 +327,13 @@ def test_procedure_does_what_the_statement_says(rule: str, sizes: dict[str, Dim]
         sizes = {**sizes, "n": 2}  # D(1) is not written
     within = scope(record.where, sizes)
     left, right = both(record.statement, "rule", within)
-    if rule == "read-off-vech-twice":  # from A vec(X), the matrix of a quadratic form in vech(X)
+    if rule in READ_OFF_TWICE:  # from A vec(X), the matrix of a quadratic form
         A, X = within.values["A"], within.values["X"]
-        half = ex.mul(ex.elimination(X.shape.rows), ex.vec(X))
-        matrix = PROCEDURES[rule](ex.mul(A, ex.vec(X)), depends_on({"X"}))
-        found = ex.mul(ex.transpose(half), matrix, half)
+        x = ex.vec(X if rule == "read-off-vech-twice" else ex.diff(X))
+        matrix = PROCEDURES[rule](ex.mul(A, x), depends_on({"X"}))
+        if rule == "read-off-vech-twice":
+            x = ex.mul(ex.elimination(X.shape.rows), x)
+        found = ex.mul(ex.transpose(x), matrix, x)
     else:
         found = PROCEDURES[rule](left, moving_in(rule, left, right))
     if rule in READ_OFF:  # gives D of sum(D .* X)

@@ -149,3 +149,18 @@ def test_a_number_comes_out_of_whatever_is_linear(text: str, wrt: str, order: in
 def test_a_root_has_one_note(text: str) -> None:
     (note,) = matgrad.diff(text, wrt="x").notes
     assert note.startswith("sqrt is not differentiable")
+
+
+@pytest.mark.parametrize(
+    "text, wrt, answer",
+    [
+        ("norm2([A, B]*[x; y])^2", "x", "2 A' (A x + B y)"),
+        ("norm([A, B]*[X; Y])^2", "X", "2 A' (A X + B Y)"),
+        ("[A, B]*[C; D]*x", "x", "A C + B D"),
+        # multiplied out, this would be longer
+        ("t*[x, y, z]*[x'; y'; z']*w", "t", "[x, y, z] [x'; y'; z'] w"),
+    ],
+)
+def test_blocks_that_meet(text: str, wrt: str, answer: str) -> None:
+    let = ["t: scalar", "w: vector(n)"] if wrt == "t" else []
+    assert str(matgrad.diff(text, wrt=wrt, let=let)) == answer

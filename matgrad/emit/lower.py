@@ -148,6 +148,8 @@ class Lowering:
             return self.make("sub", (a.args[1], a.args[0]), a.shape)
         if a.op == "mul" and a.args[0].op == "number":
             return self.times(self.negative(a.args[0]), a.args[1])
+        if a.op == "mul" and not a.args[0].shape and a.args[1].op == "sub":
+            return self.times(a.args[0], self.negative(a.args[1]))
         return self.make("neg", (a,), a.shape)
 
     def _entrywise(self, op: str, a: Value, b: Value) -> Value:
@@ -909,7 +911,9 @@ class Lowering:
             parts = [ex.mul(*links[:at], t, *links[at + 1 :]) for t in link.args]
             together = self.cost(link) + self._chain_cost(links)
             apart = self.cost(ex.add(*parts))
-            if apart < together * (1 - 1e-9):
+            # A diagonal is multiplied apart also where that is no cheaper in the highest order: no copy is made for it.
+            slack = 1.01 if any(map(_is_diagonal_term, link.args)) else 1 - 1e-9
+            if apart < together * slack:
                 return ex.add(*parts)
         return None
 
@@ -978,21 +982,35 @@ class Lowering:
                 diagonal = d if diagonal is None else self.add(diagonal, d)
                 continue
             parts.append(self.spread(t))
-        total: Value | None = None
-        for v in self.joined(parts):
-            total = v if total is None else self.add(total, v)
+        total = self.added(self.joined(parts), shape)
         if diagonal is None:
             assert total is not None
-            if total.op == "sub" and len(total.shape) > 1:
-                a, b = total.args
-                if a.op in ("input", "transpose") and b.op in ("matmul", "outer", "solve"):
-                    # What is newly made stands first: it is then written over.
-                    return self.make("neg", (self.make("sub", (b, a), total.shape),), total.shape)
             return total
         if total is None:
             full = self.filled(diagonal, (shape[0],))
             return self.make("diag", (full,), shape)
         return self.make("add_diagonal", (self.filled(total, shape), diagonal), shape)
+
+    def added(self, parts: list[Value], shape: Size) -> Value | None:
+        """The sum of values. A matrix that is newly made stands before arguments and what is broadcast: it is then
+        written over, and the sign of the whole is changed if it had to be subtracted."""
+        turned = False
+        made = [p for p in parts if p.shape == shape and _without_number(p).op in _PRODUCTS]
+        if (
+            len(shape) == 2
+            and made
+            and _without_number(parts[0]).op in ("input", "transpose", "expand")
+        ):
+            turned = made[0].op == "neg" or (made[0].op == "mul" and made[0].args[0].data[0] < 0)
+            rest = list(parts)
+            rest.remove(made[0])
+            parts = [made[0], *rest]
+            if turned:
+                parts = [self.negative(p) for p in parts]
+        total: Value | None = None
+        for v in parts:
+            total = v if total is None else self.add(total, v)
+        return self.make("neg", (total,), shape) if turned and total is not None else total
 
     def joined(self, parts: list[Value]) -> list[Value]:
         """Terms of a sum, with u v' + u w' as u (v + w)', and u w' + v w' as (u + v) w'."""
@@ -1238,6 +1256,16 @@ def formed_inverses(*roots: Expr) -> set[Expr]:
     return found
 
 
+_PRODUCTS = frozenset(["matmul", "outer", "solve"])
+
+
+def _without_number(a: Value) -> Value:
+    """A of -A and of 2 A."""
+    if a.op == "neg":
+        return _without_number(a.args[0])
+    return a.args[1] if a.op == "mul" and a.args[0].op == "number" else a
+
+
 def broadcast_shape(a: Size, b: Size) -> Size:
     """The shape of an elementwise operation."""
     if not a or a == b:
@@ -1284,6 +1312,10 @@ def _functions_below(e: Expr) -> list[Expr]:
 
 def _is_eye(e: Expr) -> bool:
     return e.kind == ex.CONST and e.op == "eye"
+
+
+def _is_diagonal_term(e: Expr) -> bool:
+    return len(e.chain) == 1 and (e.chain[0].op == "diag" or _is_eye(e.chain[0]))
 
 
 def _form(e: Expr) -> str:

@@ -399,6 +399,9 @@ _IN_PLACE = frozenset(
 )
 
 
+_UPDATES = {"add": "+=", "sub": "-=", "mul": "*="}
+_FRESH = frozenset(["add", "sub", "mul", "div", "neg", "matmul", "outer", "call"])
+
 # Methods of arrays, where functions of NumPy would take another microsecond to call them.
 _NUMPY_FUNCTIONS = {
     name: f"{{x}}.{method}()"
@@ -418,19 +421,46 @@ class NumpyTarget(PythonTarget):
         """The template of a call."""
         return _NUMPY_FUNCTIONS.get(value.data[0]) or TABLE[value.data[0]].numpy
 
-    def assigned(self, name: str, value: Value, code: Code, writer: Writer) -> list[str]:
-        """The lines that give a value its name; a function of a matrix made for it is written over that."""
-        if value.op == "call" and len(value.shape) == 2 and len(value.args) == 1:
-            (inner,) = value.args
-            template = self.template(value)
-            fresh = inner.op in ("add", "sub", "mul", "div", "neg", "matmul")
-            if fresh and inner not in writer.named and inner.shape == value.shape:
-                if template in _IN_PLACE:
-                    return [
-                        f"{name} = {writer.codes[inner].text}",
-                        f"{template[:-4]}{name}, out={name})",
-                    ]
-        return super().assigned(name, value, code, writer)
+    def code(self, value: Value, args: list[Code], writer: Writer) -> Code:
+        """The code of an operation; a matrix that was made for it alone is written over where NumPy would make another:
+        in functions, and where a vector or a column is broadcast."""
+        if len(value.shape) != 2:
+            return super().code(value, args, writer)
+        if value.op == "call" and len(args) == 1 and self.template(value) in _IN_PLACE:
+            if self._owned(value, 0, writer):
+                name = self._held(value, 0, args, writer)
+                writer.lines.append(f"{self.template(value)[:-4]}{name}, out={name})")
+                return Code(name)
+        elif value.op in _UPDATES:
+            other = [a.shape not in ((), value.shape) for a in value.args]
+            held = [a in writer.held for a in value.args]
+            for i in (0, 1) if value.op != "sub" else (0,):
+                if (held[i] or other[1 - i]) and self._owned(value, i, writer):
+                    name = self._held(value, i, args, writer)
+                    writer.lines.append(f"{name} {_UPDATES[value.op]} {args[1 - i].text}")
+                    return Code(name)
+        return super().code(value, args, writer)
+
+    def _owned(self, value: Value, i: int, writer: Writer) -> bool:
+        """Whether an argument is a matrix that nothing else uses."""
+        inner = value.args[i]
+        return (
+            inner.op in _FRESH
+            and inner.shape == value.shape
+            and inner not in writer.named
+            and writer.counts[inner] == 1
+            and inner.loops == value.loops
+        )
+
+    def _held(self, value: Value, i: int, args: list[Code], writer: Writer) -> str:
+        """The name of an argument that is written over."""
+        inner = value.args[i]
+        writer.held.add(value)
+        if inner in writer.held:
+            return args[i].text
+        name = writer.fresh(value)
+        writer.lines.append(f"{name} = {args[i].text}")
+        return name
 
     def fast_check(
         self,

@@ -85,6 +85,10 @@ class Writer:
         self.lines: list[str] = []
         self.codes: dict[Value, Code] = {}
         self.named: set[Value] = set()
+        self.held: set[Value] = (
+            set()
+        )  # matrices with a name of their own, which a target wrote lines for
+        self.counts: dict[Value, int] = {}
         self.indices: dict[int, str] = {}
         self.index_names: dict[str, str] = {}
         self._counts = {"v": 0}
@@ -109,7 +113,7 @@ class Writer:
 
     def write(self, results: list[Value]) -> list[Code]:
         """Add the lines that compute values, and return their code."""
-        counts = uses(results)
+        counts = self.counts = uses(results)
         order = needed(results)
         users: dict[Value, Value] = {}
         for value in order:
@@ -134,6 +138,8 @@ class Writer:
     def _placed(
         self, value: Value, code: Code, counts: dict[Value, int], users: dict[Value, Value]
     ) -> Code:
+        if value in self.held:
+            return code
         simple = re.fullmatch(r"[\w.]+(\.T|\[[:\w, ]*\])?'?", code.text) is not None
         if value.op in ("input", "number", "size", "pi", "index", "free index"):
             return code

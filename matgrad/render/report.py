@@ -125,7 +125,7 @@ def subject_label(d: Derivation, style: str) -> str:
 
 def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str:
     """`∂y/∂X`, `∂²y/∂x²`, `∂vec(Y)/∂vec(X)ᵀ`; `dy/dX` in ASCII; a fraction in LaTeX."""
-    if d.direction is not None and d.inner is not None:
+    if d.direction is not None and d.entry is None:
         v = name_text(d.direction.data[0], style)
         x = name_text(d.wrt.data[0], style)
         mark = _partial(style)
@@ -135,14 +135,15 @@ def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str
         return f"{second}[{v}]" if d.wrt.shape.kind == ex.MATRIX else f"({second}) {v}"
     wrt = (part or d.parts[0]).wrt
     history = _history(d)
-    variables = [h.wrt for h in history[:-1]] + [wrt]
+    variables = [*(h.entry or h.wrt for h in history[:-1]), d.entry or wrt]
     mark, y = _partial(style), value_name(d)
     order = len(variables)
-    names = [name_text(v.data[0], style) for v in variables]
+    names = [render(v, style) for v in variables]
     raised = _raised(order, style)
-    flat = d.expression.shape.kind in (ex.SCALAR, ex.VECTOR) or wrt.is_scalar
+    by_number = variables[-1].is_scalar
+    flat = d.expression.shape.kind in (ex.SCALAR, ex.VECTOR) or by_number
     if order > 1 and len(set(variables)) == 1:
-        if wrt.is_scalar or (wrt.shape.kind == ex.VECTOR and order == 2 and flat):
+        if by_number or (wrt.shape.kind == ex.VECTOR and order == 2 and flat):
             return _over(f"{mark}{raised}{y}", f"{mark}{names[0]}{raised}", style)
     if order == 2 and history[0].expression.is_scalar:
         halves = (d.by_vech_twice, by_vech(wrt, d.subject, d.options.structured))
@@ -156,7 +157,7 @@ def derivative_label(d: Derivation, style: str, part: Part | None = None) -> str
             f"{mark}{raised}{y}", f"{mark}{below[0]} {mark}{below[1]}".replace("  ", " "), style
         )
     x = names[-1]
-    if wrt.shape.kind == ex.MATRIX and not d.subject.is_scalar:
+    if variables[-1].shape.kind == ex.MATRIX and not d.subject.is_scalar:
         half = by_vech(wrt, d.subject, d.options.structured)
         x = _transposed(_vec(x, style, "vech" if half else "vec"), style)
     above = subject_label(d, style)
@@ -355,8 +356,8 @@ def _part_rows(
     """The rows of one derivative, read off and simplified."""
     out: list[Row] = []
     label = derivative_label(d, style, part)
-    if d.direction is not None and steps != "none":
-        x, v = name_text(part.wrt.data[0], style), name_text(d.direction.data[0], style)
+    if d.moved is not None and steps != "none":
+        x, v = name_text(part.wrt.data[0], style), render(d.moved, style)
         text = render(part.final, style, names=d.names)
         out.append(Row(label, text, f"the differential with {v} for d{x}"))
         label = ""
@@ -616,7 +617,7 @@ def json_object(d: Derivation) -> dict[str, Any]:
     return {
         "matgrad": __version__,
         "expression": d.typed.text or render(d.expression),
-        "wrt": [p.wrt.data[0] for p in d.parts] if len(d.parts) > 1 else d.wrt.data[0],
+        "wrt": [p.wrt.data[0] for p in d.parts] if len(d.parts) > 1 else render(d.entry or d.wrt),
         "order": d.order,
         "layout": d.layout,
         "variables": json_variables(d.typed),

@@ -16,25 +16,23 @@ def value(*, g, X):
     """The value."""
     g, X, _, _ = _arguments(g, X)
     v1 = jnp.einsum('ij,ij->i', X, X)
-    return jnp.exp(-(g * (v1[:, None] + v1[None, :] - 2 * (X @ X.T)))).sum()
+    return jnp.exp(g * (2 * (X @ X.T) - v1[:, None] - v1[None, :])).sum()
 
 
 def derivative(*, g, X):
     """The derivative by X."""
     g, X, _, _ = _arguments(g, X)
     v1 = jnp.einsum('ij,ij->i', X, X)
-    M1 = jnp.exp(-(g * (v1[:, None] + v1[None, :] - 2 * (X @ X.T))))
-    M2 = M1 + jnp.diag(-M1.sum(axis=1))
-    return 4 * g * (M2 @ X)
+    M1 = jnp.exp(g * (2 * (X @ X.T) - v1[:, None] - v1[None, :]))
+    return 4 * g * (M1 @ X - M1.sum(axis=1)[:, None] * X)
 
 
 def value_and_derivative(*, g, X):
     """Both, with shared work."""
     g, X, _, _ = _arguments(g, X)
     v1 = jnp.einsum('ij,ij->i', X, X)
-    M1 = jnp.exp(-(g * (v1[:, None] + v1[None, :] - 2 * (X @ X.T))))
-    M2 = M1 + jnp.diag(-M1.sum(axis=1))
-    return M1.sum(), 4 * g * (M2 @ X)
+    M1 = jnp.exp(g * (2 * (X @ X.T) - v1[:, None] - v1[None, :]))
+    return M1.sum(), 4 * g * (M1 @ X - M1.sum(axis=1)[:, None] * X)
 
 
 def _arguments(g, X):

@@ -19,28 +19,24 @@ function y = value(varargin)
   % The value.
   [g, X] = checked_(varargin);
   v1 = sum(X .* X, 2);
-  y = sum(sum(exp(-(g * (v1 + v1' - 2 * (X * X'))))));
+  y = sum(sum(exp(g * (2 * (X * X') - v1 - v1'))));
 end
 
 function D = derivative(varargin)
   % The derivative by X.
-  [g, X, n] = checked_(varargin);
+  [g, X] = checked_(varargin);
   v1 = sum(X .* X, 2);
-  M1 = exp(-(g * (v1 + v1' - 2 * (X * X'))));
-  M2 = M1;
-  M2(1:n + 1:end) = M2(1:n + 1:end) + (-sum(M1, 2))';
-  D = 4 * g * (M2 * X);
+  M1 = exp(g * (2 * (X * X') - v1 - v1'));
+  D = 4 * g * (M1 * X - sum(M1, 2) .* X);
 end
 
 function [y, D] = value_and_derivative(varargin)
   % Both, with shared work.
-  [g, X, n] = checked_(varargin);
+  [g, X] = checked_(varargin);
   v1 = sum(X .* X, 2);
-  M1 = exp(-(g * (v1 + v1' - 2 * (X * X'))));
-  M2 = M1;
-  M2(1:n + 1:end) = M2(1:n + 1:end) + (-sum(M1, 2))';
+  M1 = exp(g * (2 * (X * X') - v1 - v1'));
   y = sum(sum(M1));
-  D = 4 * g * (M2 * X);
+  D = 4 * g * (M1 * X - sum(M1, 2) .* X);
 end
 
 function [g, X, n, d] = checked_(given)

@@ -18,29 +18,36 @@ def value(*, g, X):
     """The value."""
     g, X, _, _ = _arguments(g, X)
     v1 = np.einsum('ij,ij->i', X, X)
-    return np.exp(-(g * (v1[:, None] + v1[None, :] - 2 * X.dot(X.T)))).sum()
+    M1 = 2 * X.dot(X.T)
+    M1 -= v1[:, None]
+    M1 -= v1[None, :]
+    M1 *= g
+    np.exp(M1, out=M1)
+    return M1.sum()
 
 
 def derivative(*, g, X):
     """The derivative by X."""
-    g, X, n, _ = _arguments(g, X)
+    g, X, _, _ = _arguments(g, X)
     v1 = np.einsum('ij,ij->i', X, X)
-    M1 = -(g * (v1[:, None] + v1[None, :] - 2 * X.dot(X.T)))
+    M1 = 2 * X.dot(X.T)
+    M1 -= v1[:, None]
+    M1 -= v1[None, :]
+    M1 *= g
     np.exp(M1, out=M1)
-    M2 = M1.copy()
-    M2.flat[:: n + 1] += -M1.sum(axis=1)
-    return 4 * g * M2.dot(X)
+    return 4 * g * (M1.dot(X) - M1.sum(axis=1)[:, None] * X)
 
 
 def value_and_derivative(*, g, X):
     """Both, with shared work."""
-    g, X, n, _ = _arguments(g, X)
+    g, X, _, _ = _arguments(g, X)
     v1 = np.einsum('ij,ij->i', X, X)
-    M1 = -(g * (v1[:, None] + v1[None, :] - 2 * X.dot(X.T)))
+    M1 = 2 * X.dot(X.T)
+    M1 -= v1[:, None]
+    M1 -= v1[None, :]
+    M1 *= g
     np.exp(M1, out=M1)
-    M2 = M1.copy()
-    M2.flat[:: n + 1] += -M1.sum(axis=1)
-    return M1.sum(), 4 * g * M2.dot(X)
+    return M1.sum(), 4 * g * (M1.dot(X) - M1.sum(axis=1)[:, None] * X)
 
 
 def _arguments(g, X):

@@ -16,25 +16,23 @@ def value(*, g, X):
     """The value."""
     g, X, _, _ = _arguments(g, X)
     v1 = torch.sum(X * X, 1)
-    return torch.sum(torch.exp(-(g * (v1[:, None] + v1[None, :] - 2 * (X @ X.T)))))
+    return torch.sum(torch.exp(g * (2 * (X @ X.T) - v1[:, None] - v1[None, :])))
 
 
 def derivative(*, g, X):
     """The derivative by X."""
     g, X, _, _ = _arguments(g, X)
     v1 = torch.sum(X * X, 1)
-    M1 = torch.exp(-(g * (v1[:, None] + v1[None, :] - 2 * (X @ X.T))))
-    M2 = M1 + torch.diag(-torch.sum(M1, 1))
-    return 4 * g * (M2 @ X)
+    M1 = torch.exp(g * (2 * (X @ X.T) - v1[:, None] - v1[None, :]))
+    return 4 * g * (M1 @ X - torch.sum(M1, 1)[:, None] * X)
 
 
 def value_and_derivative(*, g, X):
     """Both, with shared work."""
     g, X, _, _ = _arguments(g, X)
     v1 = torch.sum(X * X, 1)
-    M1 = torch.exp(-(g * (v1[:, None] + v1[None, :] - 2 * (X @ X.T))))
-    M2 = M1 + torch.diag(-torch.sum(M1, 1))
-    return torch.sum(M1), 4 * g * (M2 @ X)
+    M1 = torch.exp(g * (2 * (X @ X.T) - v1[:, None] - v1[None, :]))
+    return torch.sum(M1), 4 * g * (M1 @ X - torch.sum(M1, 1)[:, None] * X)
 
 
 def _arguments(g, X):

@@ -19,7 +19,9 @@ def value(*, X, W, Y):
     X, W, Y, _, _, _ = _arguments(X, W, Y)
     M1 = X.dot(W)
     v1 = M1.max(axis=1)
-    return (np.log(np.exp(M1 - v1[:, None]).sum(axis=1)) + v1).sum() - np.vdot(Y, M1)
+    M2 = M1 - v1[:, None]
+    np.exp(M2, out=M2)
+    return (np.log(M2.sum(axis=1)) + v1).sum() - np.vdot(Y, M1)
 
 
 def derivative(*, X, W, Y):
