@@ -18,6 +18,7 @@ from matgrad.differential import (
     function_name,
     write_definitions,
 )
+from matgrad.dims import dim_atoms
 from matgrad.errors import (
     CheckFailed,
     LimitProblem,
@@ -42,7 +43,7 @@ from matgrad.rewrite import (
     step_reason,
     without_definitions,
 )
-from matgrad.shapes import Declared, Typed, declare_all, read_with, unused_note
+from matgrad.shapes import Declared, Typed, declare_all, read, read_with, unused_note
 from matgrad.simplification import multiplied_out, shortest, simplify, simplify_sum
 from matgrad.steps import DERIVATIVE, DIFFERENTIAL, Check, Line, Step
 from matgrad.structure import (
@@ -789,12 +790,13 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
 
 
 def _as_no_variable(typed: Typed, name: str) -> tuple[Mark, ...]:
-    """Where a name that is no variable of an expression stands in it, or the whole of it."""
+    """Where a name that is no variable of an expression stands in it as a function or a size, or else the whole of it."""
     text = typed.text
-    places = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text))
+    sizes = {a for e in ex.postorder(typed.expr) for n in e.shape[1:] for a in dim_atoms(n)}
+    what = "a function" if name in typed.functions else "a size" if name in sizes else ""
+    places = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text)) if what else []
     if not places:
         return (Mark(0, len(text.rstrip()), f"no `{name}` in it"),)
-    what = "a function" if name in typed.functions else "a size or an index, not a variable"
     return tuple(
         Mark(m.start(), m.end(), what if number == 0 else "") for number, m in enumerate(places)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from fractions import Fraction
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -1090,7 +1091,7 @@ class Inference:
 
     def lone_vector_hint(self, node: Syntax, scalar: Syntax) -> str:
         """That the one undeclared name which makes a node a vector may be a number: n in `n/2*log(2*pi)`."""
-        known = {n.value for n in walk(scalar)}
+        known = {n.value for n in walk(scalar) if n.kind == "name"}
         names = [n for n in walk(node) if n.kind == "name" and self.shape(n).kind != SCALAR]
         hints = {self.number_hint(n, "scalar") if n.value not in known else "" for n in names}
         return hints.pop() if len(hints) == 1 else ""
@@ -1390,7 +1391,7 @@ class Inference:
                 or (item.kind == "call" and name in SIZES and name not in self.declared)
             ):
                 problem = self.not_whole(item, "write a whole number")
-                root = _ROOTS.get("".join(self.source(power.args[1]).strip("{}()").split()))
+                root = _ROOTS.get(_rational(power.args[1]) or Fraction(0))
                 if root is not None:
                     whole = root.format(self.source(power.args[0]))
                     problem.repairs = ((self.replaced(power, whole),),)
@@ -2115,10 +2116,7 @@ class Inference:
 
 
 # Powers of a matrix that are functions.
-_ROOTS = {
-    **dict.fromkeys(["1/2", "0.5", ".5"], "sqrtm({})"),
-    **dict.fromkeys(["-1/2", "-0.5", "-.5"], "inv(sqrtm({}))"),
-}
+_ROOTS = {Fraction(1, 2): "sqrtm({})", Fraction(-1, 2): "inv(sqrtm({}))"}
 _USUAL_MEANING = {"σ": "sigmoid", "ψ": "digamma", "Γ": "gamma"}  # of a letter that is a function
 
 
@@ -2173,6 +2171,17 @@ def _whole(node: Syntax) -> int | None:
     if node.kind == "number" and node.value.denominator == 1:
         return sign * int(node.value)
     return None
+
+
+def _rational(node: Syntax) -> Fraction | None:
+    """The value of a literal number or quotient of two, with its sign."""
+    if node.kind in ("neg", "pos"):
+        value = _rational(node.args[0])
+        return -value if value is not None and node.kind == "neg" else value
+    if node.kind == "div":
+        above, below = map(_rational, node.args)
+        return above / below if above is not None and below else None
+    return node.value if node.kind == "number" else None
 
 
 def _sized_shape(name: str, dims: list[Dim], node: Syntax, text: str) -> Shape:

@@ -23,6 +23,7 @@ class Slip(NamedTuple):
     message: str
     repair: str | tuple[str, ...] = ""
     words: str = ""
+    latex: bool = True  # it is a slip in LaTeX too
 
     @property
     def repairs(self) -> tuple[str, ...]:
@@ -43,11 +44,18 @@ INDEX_SUM = (
 _DIRECTED = "mean|max|min|prod|cumsum|softmax|logsoftmax|logsumexp"
 _OPERAND = r"(?:\b[A-Za-z]\w*|\([^()]*\))"  # in simple cases
 
+PROBLEM = "the expression is what is to be differentiated, not a problem to solve"
+
 # In order: the first that covers the character at fault is the one that is told.
 SLIPS = [
     Slip(
         r"^\s*(?:lambda\s+\w+(?:\s*,\s*\w+)*\s*:|@\s*\([\w\s,]*\)|\(?[\w\s,]+\)?\s*(?:->|=>|↦|→))\s*",
         "a function is given by its formula alone",
+        " ",
+    ),
+    Slip(
+        r"^\s*(?:arg\s*)?(?:max|min)(?:imi[sz]e)?(?:_(?:\{[^{}]*\}|\w+))?\s+(?=.*)",
+        PROBLEM,
         " ",
     ),
     Slip(INDEX_SUM, "a sum stands in one call, with its range", words=_SUMS),
@@ -94,6 +102,11 @@ SLIPS = [
         "an argument with a name is not of the language",
         words="`rowsum(X)` is the sum along each row, `colsum(X)` down each column; `softmax(X, 2)` takes the"
         " direction as a number, 1 down the columns and 2 along the rows",
+    ),
+    Slip(
+        r"\b(?:\w+\.)*einsum\(.*\)",
+        "a sum over indices is written as a product, or as a sum",
+        words="write `A*B`, `A'*B`, `A*B'`, `tr(A*B)`, `sum(A.*B)` or `sum(i=1:n, x[i]^2)`",
     ),
     *(
         Slip(pattern, "the size of a value is a function of it", repair)
@@ -230,6 +243,9 @@ SLIPS = [
     ),
     Slip(r"\bexp\s*\^\s*(?P<x>\w+|\([^()]*\))", "`exp` is a function, not a number", r"exp(\g<x>)"),
     Slip(
+        r"\b(?P<x>[A-Za-z]\w*)\(\s*:\s*\)", "all entries as one column are `vec(X)`", r"vec(\g<x>)"
+    ),
+    Slip(
         r"\b(?P<x>[A-Za-z]\w*)\((?P<i>\s*:[^()]*|[^():]*,\s*:\s*)\)",
         "an index stands in square brackets",
         r"\g<x>[\g<i>]",
@@ -268,6 +284,7 @@ SLIPS = [
         r"(?<![\w^_])\{(?P<x>[^{}]*)\}",
         "what belongs together stands in round brackets",
         r"(\g<x>)",
+        latex=False,
     ),
     Slip(
         r"[∇∂]",
@@ -518,7 +535,7 @@ class Found(NamedTuple):
 def find(text: str, at: int) -> Found | None:
     """The slip at the character `at` of a text that is wrong there."""
     for slip in SLIPS:
-        for m in re.finditer(slip.pattern, text):
+        for m in re.finditer(slip.pattern, text) if slip.latex or "\\" not in text else ():
             if m.start() <= at < m.end():
                 alone = _made(slip.repairs[0], m) if slip.repairs else ""
                 help = slip.words or (
@@ -526,7 +543,7 @@ def find(text: str, at: int) -> Found | None:
                 )
                 wholes = [whole for repair in slip.repairs for whole in _wholes(text, m, repair)]
                 if m.re.pattern == INDEX_SUM:
-                    wholes.append(index_sum(text, m))
+                    wholes.append(index_sums(text))
                 return Found(m.start(), m.end(), slip.message, help, tuple(filter(None, wholes)))
     return None
 
@@ -548,8 +565,14 @@ def _made(repair: str, found: re.Match[str]) -> str:
     return ((head.lower() if lower else head) + bracket + rest).strip(" ")
 
 
-def index_sum(text: str, found: re.Match[str]) -> str:
-    """A text with `sum(i=1:n, x[i]^2)` for a printed sum; empty where entries cannot be told from vectors."""
+def index_sums(text: str) -> str:
+    """A text with `sum(i=1:n, x[i]^2)` for each printed sum; empty where entries cannot be told from vectors."""
+    while printed := list(re.finditer(INDEX_SUM, text)):
+        text = _index_sum(text, printed[-1])
+    return text
+
+
+def _index_sum(text: str, found: re.Match[str]) -> str:
     i, a, n = found["i"], found["a"], found["n"] or found["m"]
     depth, end, begun = 0, found.end(), False
     while end < len(text) and depth >= 0:
@@ -561,8 +584,9 @@ def index_sum(text: str, found: re.Match[str]) -> str:
             break
         begun = begun or not c.isspace()
         end += 1
+    end -= len("\\right") if text[:end].endswith("\\right") else 0
     body = text[found.end() : end].strip()
-    if not body or re.search(r"['ᵀ⊤‖]|\^\s*\{?\s*(?:\\top|T\b)|\\\||\|\||\\sum|∑", body):
+    if not body or re.search(r"['ᵀ⊤‖]|\^\s*\{?\s*(?:\\top|T\b)|\\\||\|\|", body):
         return ""
     body = re.sub(rf"(?<=\w)_(?:{i}(?![A-Za-z0-9])|\{{{i}\}})", f"[{i}]", body)
     body = re.sub(r"(?<=\w)_\{\s*(\w)\s*,?\s*(\w)\s*\}", r"[\1,\2]", body)

@@ -106,6 +106,15 @@ REPAIRS = [
     (r"\sum_{i=1}^n x_i^2", "sum(i=1:n, x[i]^2)"),
     (r"$c + \sum_{i=1}^{n} \log(x_i)$", r"c + sum(i=1:n, \log(x[i]))"),
     (r"\min_x \|Ax-b\|_2^2", r"\|Ax-b\|_2^2"),
+    (r"\underset{x}{\min} \|x\|^2", r"\|x\|^2"),
+    (r"\operatorname*{argmin}_{x} \|x\|^2", r"\|x\|^2"),
+    (r"\max_{x} c^\top x \quad \text{s.t. } Ax = b", r"c^\top x"),
+    (r"\sum_{i=1}^m \sum_{j=1}^{n} X_{ij}^2", "sum(i=1:m, sum(j=1:n, X[i,j]^2))"),
+    (r"\log\left(\sum_{i=1}^n \exp(x_i)\right)", r"\log\left(sum(i=1:n, \exp(x[i])) \right)"),
+    (r"\mathcal{L}(W) = \|Y - WX\|_F^2", r"\|Y - WX\|_F^2"),
+    ("minimize x'x", "x'x"),
+    ("sum(X(:).^2)", "sum(vec(X).^2)"),
+    ("x'x % the length", "x'x"),
     (r"x^\topA x", r"x^\top A x"),
     (r"\operatorname{tr}(X^{\bot} A)", r"\operatorname{tr}(X^{\top} A)"),
     (r"\begin{align*} f &= x^\top A x \end{align*}", r"x^\top A x"),
@@ -158,6 +167,10 @@ def test_misspelt_letters(text: str, word: str) -> None:
 
 def test_a_comparison_is_no_definition() -> None:
     assert failure("x == y").help == "give the side that is to be differentiated"
+
+
+def test_a_largest_entry_is_no_problem_to_solve() -> None:
+    assert "all entries" in failure(r"\max_i x_i").help
 
 
 def test_misspelt_declared_name() -> None:
@@ -390,9 +403,7 @@ def test_a_hidden_function() -> None:
 def test_a_variable_that_is_a_size() -> None:
     with pytest.raises(NameProblem) as caught:
         diff("ones(x)", "x")
-    assert [(m.start, m.end, m.label) for m in caught.value.marks] == [
-        (5, 6, "a size or an index, not a variable")
-    ]
+    assert [(m.start, m.end, m.label) for m in caught.value.marks] == [(5, 6, "a size")]
 
 
 @pytest.mark.parametrize("power", ["^3", "^-1", "^c"])
@@ -452,6 +463,12 @@ def test_calls() -> None:
     assert calls_meant("size", ["X", "3"]) == ()
     assert calls_meant("numel", ["x", "y"]) == ()
     assert calls_meant("eigenvalues", ["X"]) == ()
+
+
+def test_a_size_named_as_a_subscript_is_not_marked() -> None:
+    with pytest.raises(NameProblem) as caught:
+        diff(r"\hat{y}^\top \bar{x}", "x")
+    assert [m.label for m in caught.value.marks] == ["no `x` in it"]
 
 
 def test_a_slip_that_can_only_be_left_out() -> None:
