@@ -329,6 +329,8 @@ def derivative_options(command: Callable[..., None]) -> Callable[..., None]:
                     "text",
                     "ascii",
                     "latex",
+                    "markdown",
+                    "html",
                     "json",
                     "matgrad",
                     "sympy",
@@ -481,14 +483,18 @@ def _formatted(
         from matgrad.derive import emitted
 
         return emitted(d, to, Path(output).stem if output else "").rstrip("\n")
-    from matgrad.render.report import text_report
+    from matgrad.render.report import html_report, markdown_report, text_report
 
-    style = "unicode" if to == "text" and use_unicode(sys.stdout) else "ascii"
+    style = "unicode" if to != "ascii" and use_unicode(sys.stdout) else "ascii"
+    if to == "markdown":
+        return markdown_report(d, style, steps)
     marks = None
     if steps == "full" and check:
         from matgrad.derive import verify_lines
 
         marks = verify_lines(d, seed)
+    if to == "html":
+        return html_report(d, style, steps, marks)
     return text_report(d, style, steps, screen_width(), marks)
 
 
@@ -530,7 +536,9 @@ _ABOUT_ANY = [
 simplify.params = [p for p in simplify.params if p.name in _ABOUT_ANY]
 for _parameter in simplify.params:
     if _parameter.name == "to":
-        _parameter.type = click.Choice(["text", "ascii", "latex", "json", "matgrad", "sympy"])
+        _parameter.type = click.Choice(
+            ["text", "ascii", "latex", "markdown", "html", "json", "matgrad", "sympy"]
+        )
 
 
 def _simplify(
@@ -565,10 +573,15 @@ def _simplify(
                 text = render.latex_report(found, steps)
             elif to == "sympy":
                 text = found.to(to).rstrip("\n")
+            elif to == "markdown":
+                text = render.markdown_report(found, "unicode" if unicode else "ascii", steps)
             else:
                 marks = verify_lines(found, seed) if steps == "full" and check else None
-                style = "unicode" if to == "text" and unicode else "ascii"
-                text = render.text_report(found, style, steps, screen_width(), marks)
+                style = "unicode" if to != "ascii" and unicode else "ascii"
+                if to == "html":
+                    text = render.html_report(found, style, steps, marks)
+                else:
+                    text = render.text_report(found, style, steps, screen_width(), marks)
         show(text, output)
         if quiet:
             for line in assumption_lines(found, "unicode" if use_unicode(sys.stderr) else "ascii"):

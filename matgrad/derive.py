@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad import expr as ex
+from matgrad.chain_rule import Pieces, grouped, is_large
 from matgrad.differential import (
     expand,
     expand_by_definition,
@@ -128,10 +129,22 @@ class Derivation:
         self.steps: list[Step] = self.recorder.steps
         for v in wrt:
             _supported(v, self._is_derivative_by(v) and not self.tangent_twice, options)
-        self.final = self._differential()  # the trace form of dy
-        self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
+        # Of a large expression: its named parts, their derivations, and the sums of what they give.
+        self.named: Pieces | None = None
+        self.pieces: list[Derivation] = []
+        self.sums: list[tuple[Expr, list[Step], Expr]] = []
+        self.differentiated = self.subject
+        whole = options.whole or options.definition or direction is not None
+        if not whole and is_large(self.subject, wrt):
+            self.differentiated = self._with_powers()
+        if not whole and is_large(self.differentiated, wrt):
+            self.final = self.start
+            self.parts = self._by_pieces()
+        else:
+            self.final = self._differential()  # the trace form of dy
+            self.parts = [self._part(number, v) for number, v in enumerate(wrt)]
         self._limit_length()
-        if any(s.rule == "matrix-power" for s in self.steps):
+        if any(s.rule == "matrix-power" and _is_symbolic(s) for s in self.steps):
             self.notes.append("the symbolic power is a whole number, 0 or more")
         self.notes += (
             convention_notes(
@@ -222,6 +235,8 @@ class Derivation:
     def assumptions(self) -> list[tuple[str, Expr]]:
         """The properties that a function of the expression or a step assumed because they could not be proved."""
         found = [*taken_for_granted(self.expression), *(a for s in self.steps for a in s.assuming)]
+        if self.named is not None:
+            found = [(name, self.named.resolved(e)) for name, e in found]
         known = {e for name, e in found if name == "invertible"}
         implied = {("of constant rank", e) for e in known}
         return [a for a in dict.fromkeys(found) if a not in implied]
@@ -229,6 +244,8 @@ class Derivation:
     @property
     def is_long(self) -> bool:
         """Whether the derivation is too long to be shown line by line."""
+        if self.named is not None:
+            return True
         return max(ex.cost(self.expression), ex.cost(self.final)) > MAX_SHOWN
 
     @functools.cached_property
@@ -247,6 +264,8 @@ class Derivation:
 
     def chains(self, full: bool = False) -> list[Chain]:
         """The lines from dy to its trace form: one chain of equations, or where names are given, one for each of them."""
+        if self.named is not None:
+            return [Chain(self.subject, self.start, [])]
         steps = self.steps_of(None)
         below = set(ex.postorder(self.subject))
         moving = dependence(DIFFERENTIAL, self.variables)
@@ -285,6 +304,8 @@ class Derivation:
         Raises MatgradError (code 70) if a step is not an instance of its rule, speaks of something that is not there,
         or leads elsewhere.
         """
+        if self.named is not None:
+            return self._replay_pieces()
         if self._followed(self.start, self.steps_of(None)) is not self.final:
             raise CheckFailed("the steps do not lead to the trace form")
         for part in self.parts:
@@ -311,7 +332,7 @@ class Derivation:
 
     def _differential(self) -> Expr:
         """The trace form of dy, one term a variable (dy itself, for a direction). Every change is recorded."""
-        y, recorder = self.subject, self.recorder
+        y, recorder = self.differentiated, self.recorder
         dy: Expr | None = None
         if self.options.definition:
             dy, why = expand_by_definition(y, recorder)
@@ -443,6 +464,65 @@ class Derivation:
                 help=f"answers of up to {MAX_WRITTEN} symbols are written",
             )
 
+    def _with_powers(self) -> Expr:
+        """The subject with runs of equal factors as powers."""
+        start = self.start
+        for rule in ("repeated-factors", "repeated-factors-entrywise"):
+            start = self.recorder.run(rule, start, start)
+        return start.args[0]
+
+    def _by_pieces(self) -> list[Part]:
+        """The derivatives of a large expression, by the chain rule over named parts of it."""
+        self.recorder.enter(DERIVATIVE)
+
+        def derive(e: Expr, names: tuple[Expr, ...]) -> list[Expr]:
+            chosen = self.options
+            options = Options(
+                "mixed", chosen.structured, False, chosen.adjugate, chosen.named, whole=True
+            )
+            piece = Derivation(self.typed._replace(expr=e, notes=()), names, options)
+            self.pieces.append(piece)
+            self.steps.extend(piece.steps)
+            return [part.mixed for part in piece.parts]
+
+        def add_up(e: Expr) -> Expr:
+            start = len(self.steps)
+            found = simplify(e, self.recorder)
+            self.sums.append((e, self.steps[start:], found))
+            return found
+
+        self.named = Pieces(grouped(self.differentiated), self.variables)
+        found = self.named.derivatives(derive, add_up)
+        return [
+            Part(i, v, e, e) for i, (v, e) in enumerate(zip(self.variables, found, strict=True))
+        ]
+
+    def _replay_pieces(self) -> Expr:
+        """Replay the derivation of each piece, and put them together again."""
+        joined = [s for s in self.steps[:2] if s.rule.startswith("repeated-factors")]
+        if self._followed(self.start, joined) is not ex.diff(self.differentiated):
+            raise CheckFailed("the steps do not join the powers")
+        pieces, sums = iter(self.pieces), iter(self.sums)
+
+        def derive(e: Expr, names: tuple[Expr, ...]) -> list[Expr]:
+            piece = next(pieces)
+            if (piece.expression, piece.variables) != (e, names):
+                raise CheckFailed("a piece is not one of the expression")
+            piece.replay()
+            return [part.mixed for part in piece.parts]
+
+        def add_up(e: Expr) -> Expr:
+            start, steps, end = next(sums)
+            if start is not e or self._followed(e, steps) is not end:
+                raise CheckFailed("the steps do not lead to the sum of what the pieces give")
+            return end
+
+        named = Pieces(grouped(self.differentiated), self.variables)
+        found = named.derivatives(derive, add_up)
+        if found != [part.mixed for part in self.parts]:
+            raise CheckFailed("the pieces do not lead to the derivative")
+        return self.mixed
+
     def _written(self, e: Expr) -> Expr:
         """The derivative with definitions written out, unless it is to be differentiated again."""
         return e if self.options.named else write_definitions(e, self.recorder)
@@ -519,6 +599,11 @@ def directed(d: Derivation) -> Derivation | None:
     return product
 
 
+def _is_symbolic(step: Step) -> bool:
+    """Whether a step is about a power whose exponent is not a number."""
+    return ex.integer(step.left.args[0].args[1]) is None
+
+
 def _terms(e: Expr) -> tuple[Expr, ...]:
     return e.args if e.kind == ex.ADD else (e,)
 
@@ -551,6 +636,7 @@ class Options:
         definition: bool = False,
         adjugate: bool = False,
         named: bool = False,
+        whole: bool = False,
     ) -> None:
         if layout not in LAYOUTS:
             raise UsageError(
@@ -565,6 +651,7 @@ class Options:
         self.structured = structured
         self.definition = definition
         self.adjugate = adjugate
+        self.whole = whole  # not by pieces, however large the expression is
         self.named = (
             named  # defined functions keep their names: the derivative will be differentiated
         )

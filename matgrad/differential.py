@@ -20,6 +20,8 @@ from matgrad.rewrite import (
 )
 from matgrad.steps import DIFFERENTIAL
 
+ALL_POWERS = 65  # from this exponent on, d(X^k) is written as a sum over an index
+
 
 def expand(y: Expr, recorder: Recorder) -> Expr:
     """The differential dy, of y's shape, in which d() stands on variables of differentiation only.
@@ -186,7 +188,7 @@ def _local(node: Expr, recorder: Recorder) -> Expr:
             return recorder.apply("squared-norm", node, x=inner.args[0])
         if inner.op == "normF":
             return recorder.apply("squared-frobenius-norm", node, X=inner.args[0])
-    if op == "matpow" and ex.integer(e.args[1]) is None:
+    if op == "matpow" and (ex.integer(e.args[1]) or ALL_POWERS) >= ALL_POWERS:
         return recorder.run("matrix-power", node, node)
     if op == "det" and recorder.adjugate:
         return recorder.apply("determinant-adjugate", node, X=e.args[0])

@@ -57,8 +57,11 @@ Dim: TypeAlias = int | str | DimVar | Poly
 
 def resolve(dim: Dim) -> Dim:
     """The dimension with every settled variable replaced by its value."""
+    first = dim
     while isinstance(dim, DimVar) and dim.value is not None:
         dim = dim.value
+    while isinstance(first, DimVar) and first.value is not None:  # a shorter way, the next time
+        first.value, first = dim, first.value
     if isinstance(dim, Poly) and any(
         isinstance(a, DimVar) and a.value is not None for m in dim.terms for a in m
     ):

@@ -81,12 +81,14 @@ def matrix_shape(m: Dim, n: Dim) -> Shape:
 class Expr:
     """One node. Compare with `is`; build with the constructors of this module."""
 
-    __slots__ = ("__weakref__", "args", "data", "kind", "shape")
+    __slots__ = ("__weakref__", "args", "data", "kind", "pushed", "shape", "turned")
 
     kind: str
     data: Any
     args: tuple[Expr, ...]
     shape: Shape
+    pushed: Expr | None  # what `properties.push_transposes` found for e, and for e'
+    turned: Expr | None
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("an expression cannot be changed")
@@ -130,8 +132,8 @@ class Expr:
         return self.kind
 
 
-_set_kind, _set_data, _set_args, _set_shape = (
-    getattr(Expr, name).__set__ for name in ("kind", "data", "args", "shape")
+_set_kind, _set_data, _set_args, _set_shape, set_pushed, set_turned = (
+    getattr(Expr, name).__set__ for name in ("kind", "data", "args", "shape", "pushed", "turned")
 )
 _interned: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 
@@ -146,6 +148,8 @@ def make(kind: str, data: Any, args: tuple[Expr, ...], shape: Shape) -> Expr:
         _set_data(node, data)
         _set_args(node, args)
         _set_shape(node, shape)
+        set_pushed(node, None)
+        set_turned(node, None)
         _interned[key] = node
     return node
 
@@ -613,6 +617,23 @@ def epower(base: Expr, exponent: Expr) -> Expr:
     return make(CALL, ("epow",), (base, exponent), base.shape)
 
 
+LARGE = 200  # symbols of an expression that is differentiated by pieces
+SHORTEST_GROUP = 8  # operands of a product or a sum that may be kept together
+
+
+def group(e: Expr) -> Expr:
+    """A long product or sum kept together, as in brackets, where it would become part of a longer one."""
+    flat = e.kind in (ADD, MUL) or (e.kind == CALL and e.data[0] == "hadamard")
+    if not flat or len(e.args) < SHORTEST_GROUP:
+        return e
+    return make(CALL, ("group",), (e,), e.shape)
+
+
+def ungrouped(e: Expr) -> Expr:
+    """The expression with the operands of its groups among those around them."""
+    return transform(e, lambda node: node.args[0] if node.op == "group" else node)
+
+
 def vec(e: Expr) -> Expr:
     """The columns of e, one below the other; a vector is its own vec."""
     if e.shape.kind in (SCALAR, VECTOR):
@@ -716,6 +737,7 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
 
 
 CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
+    "group": group,
     "transpose": transpose,
     "inv": inverse,
     "power": power,

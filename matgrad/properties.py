@@ -41,14 +41,12 @@ def push_transposes(e: Expr) -> Expr:
 
     The one normal form of transposes: `is_symmetric(e)` asks whether e and e' have the same.
     """
-    done: dict[tuple[Expr, bool], Expr] = {}
     todo: list[tuple[Expr, bool]] = [(e, False)]
     while todo:
-        item = todo[-1]
-        if item in done:
+        node, flip = todo[-1]
+        if _normal_form(node, flip) is not None:
             todo.pop()
             continue
-        node, flip = item
         if node.kind == ex.CALL and node.op == "transpose":
             parts = [(node.args[0], not flip)]
         elif node.is_scalar and flip:
@@ -61,13 +59,20 @@ def push_transposes(e: Expr) -> Expr:
             parts = [(a, flip and not a.is_scalar) for a in node.args]
         else:
             parts = [(a, False) for a in node.args]
-        missing = [p for p in parts if p not in done]
-        if missing:
-            todo.extend(missing)
+        forms = [_normal_form(a, turn) for a, turn in parts]
+        if None in forms:
+            todo.extend(p for p, form in zip(parts, forms, strict=True) if form is None)
             continue
-        done[item] = _pushed(node, flip, tuple(done[p] for p in parts))
+        found = _pushed(node, flip, tuple(form for form in forms if form is not None))
+        (ex.set_turned if flip else ex.set_pushed)(node, found)
         todo.pop()
-    return done[(e, False)]
+    assert e.pushed is not None
+    return e.pushed
+
+
+def _normal_form(e: Expr, flip: bool) -> Expr | None:
+    """What has been found for e, or for e'."""
+    return e.turned if flip else e.pushed
 
 
 def is_entrywise(e: Expr) -> bool:
@@ -76,7 +81,7 @@ def is_entrywise(e: Expr) -> bool:
         return e.shape.kind in (ex.VECTOR, ex.ROW)  # the sum of rows is the transpose of a sum
     if e.kind != ex.CALL:
         return False
-    if e.op == "map":
+    if e.op in ("map", "group"):
         return False
     if e.op == "kron":  # of two columns or two rows, the transpose goes to both
         return e.shape.kind in (ex.VECTOR, ex.ROW)
@@ -240,18 +245,24 @@ def properties(e: Expr) -> frozenset[str]:
     """The properties of e that are proved: symmetric, spd, psd, diagonal, skew, orthogonal, lower, upper, invertible
     orthonormal (its columns; a matrix that need not be square), (matrices), positive, nonzero (every entry)."""
     known = _known.get(e)
-    if known is None:
-        for node in ex.postorder(e):
-            if node not in _known:
-                found = _own(node)
-                if is_symmetric(node) and node.shape.kind == ex.MATRIX:
-                    found = found | {"symmetric"}
-                for name, implied in _IMPLIED:
-                    if name in found:
-                        found = found.union(implied)
-                _known[node] = frozenset(found)
-        known = _known[e]
-    return known
+    if known is not None:
+        return known
+    todo = [e]
+    while todo:  # not postorder: what is below a known node is not walked again
+        node = todo[-1]
+        missing = [a for a in node.args if a not in _known]
+        if missing:
+            todo.extend(missing)
+            continue
+        found = _own(node)
+        if is_symmetric(node) and node.shape.kind == ex.MATRIX:
+            found = found | {"symmetric"}
+        for name, implied in _IMPLIED:
+            if name in found:
+                found = found.union(implied)
+        _known[node] = frozenset(found)
+        todo.pop()
+    return _known[e]
 
 
 def _common(args: tuple[Expr, ...], names: frozenset[str]) -> frozenset[str]:
@@ -360,6 +371,8 @@ def _is_square_of(chain: tuple[Expr, ...]) -> bool:
 def _of_call(e: Expr) -> frozenset[str]:
     op, args = e.op, e.args
     first = _known[args[0]]
+    if op == "group":
+        return first
     if op == "transpose":
         turned = {"lower": "upper", "upper": "lower"}
         return frozenset(turned.get(p, p) for p in first if p != "orthonormal")

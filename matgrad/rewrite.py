@@ -466,6 +466,32 @@ def _index_sum_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return ex.sum_over(name, first, last, ex.diff(e.args[0].args[0]))
 
 
+def _repeated_factors(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """A run of equal factors as a power, in every product."""
+
+    def change(node: Expr) -> Expr:
+        chain = node.chain
+        if node.kind != ex.MUL or not any(a is b for a, b in itertools.pairwise(chain)):
+            return node
+        runs = [(link, len(list(run))) for link, run in itertools.groupby(chain)]
+        links = (ex.power(link, ex.num(count)) for link, count in runs)
+        return ex.mul(ex.num(node.coefficient), *node.scalars, ex.mul(*links))
+
+    return ex.transform(e, change)
+
+
+def _repeated_factors_entrywise(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """Equal factors of elementwise products as powers."""
+
+    def change(node: Expr) -> Expr:
+        counts = Counter(node.args)
+        if node.op != "hadamard" or len(counts) == len(node.args):
+            return node
+        return ex.hadamard(*(ex.epower(a, ex.num(count)) for a, count in counts.items()))
+
+    return ex.transform(e, change)
+
+
 def _matrix_power(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """d(X^k) -> sum(r=0:k-1, X^r d(X) X^(k-1-r))."""
     base, exponent = e.args[0].args
@@ -1266,6 +1292,8 @@ PROCEDURES: dict[str, Procedure] = {
     "sum-sum": functools.partial(_distribute_over, "sum"),
     "blocks": _blocks,
     "linear-scalar": _linear_scalar,
+    "repeated-factors": _repeated_factors,
+    "repeated-factors-entrywise": _repeated_factors_entrywise,
     "scalar-differential": _scalar_differential,
     "matrix-power": _matrix_power,
     "index-sum-rule": _index_sum_rule,
@@ -1416,12 +1444,18 @@ def dependence(phase: str, wrt: tuple[Expr, ...]) -> Callable[[Expr], bool]:
 
     def depends(e: Expr) -> bool:
         known = memo.get(e)
-        if known is None:
-            for node in ex.postorder(e):
-                if node not in memo:
-                    memo[node] = node in moving or any(memo[a] for a in node.args)
-            known = memo[e]
-        return known
+        if known is not None:
+            return known
+        todo = [e]
+        while todo:  # not postorder: what is below a known node is not walked again
+            node = todo[-1]
+            missing = [a for a in node.args if a not in memo]
+            if missing:
+                todo.extend(missing)
+                continue
+            memo[node] = node in moving or any(memo[a] for a in node.args)
+            todo.pop()
+        return memo[e]
 
     return depends
 

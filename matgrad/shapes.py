@@ -7,8 +7,10 @@ of the tables go through `build` alone, with the shapes of what their names are 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 from typing import NamedTuple
@@ -75,9 +77,9 @@ from matgrad.slips import KINDS as KINDS_ELSEWHERE
 ARRAY = "array"
 IDENTITIES = ("I", "eye")  # without a size, too
 FILLED_NAMES = ("ones", "zeros")  # without a size: as large as where they stand
-MAX_POWER = 64
-MAX_PRODUCT = 2000
-MAX_SUM = 10_000
+MAX_POWER = 10_000
+MAX_PRODUCT = 20_000
+MAX_SUM = 20_000
 MAX_KRONECKER = 30
 MAX_NESTED_STACKS = 50
 MAX_PROBLEMS = 20  # that are told at once
@@ -1415,7 +1417,7 @@ class Inference:
                 raise LimitProblem(
                     f"a matrix power of {k} is too large",
                     (Mark(node.start, node.end),),
-                    f"matrix powers up to {MAX_POWER} are expanded",
+                    f"powers up to {MAX_POWER:,} are read; a name such as `k` stands for any power",
                     self.text,
                 )
             inverse = k is not None and k < 0
@@ -2490,13 +2492,35 @@ def build(parsed: Parsed, scope: Scope) -> Expr:
 def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[int, Expr]:
     """The expressions of nodes of a syntax tree, given in an order in which children come first."""
     done: dict[int, Expr] = {}
+    products: dict[int, _Product] = {}
     nodes = list(nodes)
     # `a + b + c` is one sum, made at its last sign: the sums on the way there are not worth their memory.
     inner = {id(n.args[0]) for n in nodes if n.kind in _SUMS and n.args[0].kind in _SUMS}
+
+    def value(node: Syntax) -> Expr:
+        product = products.pop(id(node), None)
+        if product is not None:
+            done[id(node)] = product.value()
+        return done.get(id(node), ex.ZERO)
+
     for node in nodes:
-        if node.kind in ("all", "rule", "equation", "binding"):
+        if node.kind in _MADE_BY:
+            left, right = node.args
+            product = products.pop(id(left), None)
+            if product is None or product.make is not _MADE_BY[node.kind]:
+                first = done[id(left)] if product is None else product.value()
+                product = _Product(_MADE_BY[node.kind], first)
+            behind = products.pop(id(right), None)
+            if behind is not None and node.kind != "div" and behind.begins_with(product):
+                product = behind
+            else:
+                last = done[id(right)] if behind is None else behind.value()
+                product.append(ex.power(last, ex.num(-1)) if node.kind == "div" else last)
+            products[id(node)] = product
             continue
-        if id(node) in inner:
+        for a in node.args:
+            value(a)
+        if id(node) in inner or node.kind in ("all", "rule", "equation", "binding"):
             continue
         if node.kind in _SUMS:
             done[id(node)] = _sum(node, done)
@@ -2510,6 +2534,8 @@ def build_nodes(parsed: Parsed, nodes: Iterable[Syntax], scope: Scope) -> dict[i
             done[id(node)] = apply_function(node.value, args, None, sizes)
             continue
         done[id(node)] = _build_node(node, [done.get(id(a), ex.ZERO) for a in node.args], scope)
+    for node in nodes:
+        value(node)
     return done
 
 
@@ -2527,6 +2553,40 @@ _CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
 
 
 _SUMS = ("add", "sub")
+_MADE_BY: dict[str, Callable[..., Expr]] = {
+    "mul": ex.mul,
+    "juxtapose": ex.mul,
+    "div": ex.mul,
+    "hadamard": ex.hadamard,
+}
+
+
+class _Product:
+    """The factors of a product that may be part of a longer one. It is made in one go at its last factor: the products on
+    the way there are as long as it, together."""
+
+    def __init__(self, make: Callable[..., Expr], first: Expr) -> None:
+        self.make = make
+        self.factors = deque([first])
+        self.is_plain = True  # whether all factors but the last are matrices and numbers
+
+    def value(self) -> Expr:
+        return self.make(*self.factors)
+
+    def append(self, factor: Expr) -> None:
+        """One more factor at the end."""
+        self.is_plain = self.is_plain and self.factors[-1].shape.kind in (SCALAR, MATRIX)
+        self.factors.append(factor)
+
+    def begins_with(self, front: _Product) -> bool:
+        """Take a factor in front, as in `A*(B*x)`, if that is the same product; else False."""
+        first = front.factors[0]
+        same = self.is_plain and self.make is front.make is ex.mul
+        if not same or len(front.factors) > 1 or first.shape.kind == VECTOR:
+            return False
+        self.factors.appendleft(first)
+        self.is_plain = first.shape.kind in (SCALAR, MATRIX)
+        return True
 
 
 def _sum(node: Syntax, done: Mapping[int, Expr]) -> Expr:
@@ -2580,18 +2640,14 @@ def _build_node(node: Syntax, args: list[Expr], scope: Scope) -> Expr:
         return ex.num(node.value)
     if kind == "name":
         return _build_name(node, scope)
-    if kind in ("mul", "juxtapose"):
-        return ex.mul(*args)
     if kind == "neg":
         return ex.neg(args[0])
-    if kind in ("pos", "local_name"):
+    if kind == "local_name":
+        return ex.group(args[0])
+    if kind == "pos":
         return args[0]
-    if kind == "div":
-        return ex.mul(args[0], ex.power(args[1], ex.num(-1)))
     if kind == "solve":
         return ex.mul(ex.inverse(args[0]), args[1])
-    if kind == "hadamard":
-        return ex.hadamard(*args)
     if kind == "edivide":
         return ex.hadamard(args[0], ex.epower(args[1], ex.num(-1)))
     if kind == "transpose":
@@ -2914,19 +2970,20 @@ def _finish(
         inference.names.values(),
         key=lambda s: s.kind != MATRIX or resolve(s.rows) == resolve(s.cols),
     )
+    more = (f"n{number}" for number in itertools.count(1))
     for shape in order:
         free = [d for d in (resolve(shape.rows), resolve(shape.cols)) if isinstance(d, DimVar)]
         if len(free) == 2 and free[0] is not free[1]:
-            _name_size(free[0], ("m", *_POOL), taken)
-            _name_size(free[1], _POOL, taken)
+            _name_size(free[0], ("m", *_POOL), taken, more)
+            _name_size(free[1], _POOL, taken, more)
         else:
             for cell in free[:1]:
-                _name_size(cell, _POOL, taken)
+                _name_size(cell, _POOL, taken, more)
     for shape in [*inference.shapes.values()]:
         for dim in (shape.rows, shape.cols):
             for atom in dim_atoms(dim):
                 if isinstance(atom, DimVar) and atom.value is None:
-                    _name_size(atom, _POOL, taken)
+                    _name_size(atom, _POOL, taken, more)
     values: dict[str, Expr] = {}
     for name, shape in inference.names.items():
         final = _final(shape)
@@ -2971,6 +3028,8 @@ def _finish(
         defined,
     )
     result = build(parsed, scope)
+    if ex.cost(result) <= ex.LARGE:
+        result = ex.ungrouped(result)
     assumed = tuple(name for name in values if name not in declared)
     notes = tuple(
         dict.fromkeys(
@@ -3067,14 +3126,12 @@ def _size_names(node: Syntax) -> set[str]:
     return {str(n.value) for n in below if n.kind == "name"}
 
 
-def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str]) -> None:
+def _name_size(cell: DimVar, pool: tuple[str, ...], taken: set[str], more: Iterator[str]) -> None:
+    """A name for an unknown size, of the pool or `more`, that nothing else has."""
     for name in pool:
         if name not in taken:
             break
     else:
-        number = 1
-        while f"n{number}" in taken:
-            number += 1
-        name = f"n{number}"
+        name = next(name for name in more if name not in taken)
     taken.add(name)
     cell.value = name

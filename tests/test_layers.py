@@ -41,6 +41,7 @@ ORDER = [
     "differential",
     "trace_form",
     "simplification",
+    "chain_rule",
     "render",
     "emit",
     "verify",

@@ -381,6 +381,8 @@ class Lowering:
             found: Value | None = special(e)
             if found is not None:
                 return found
+        if op == "group":
+            return self.value(args[0])
         if op == "apply":
             return self.make("apply", (self.value(args[0]),), shape, e.data[1], e.data[2])
         if op == "map":
@@ -1277,8 +1279,14 @@ def broadcast_shape(a: Size, b: Size) -> Size:
     return tuple(q if p == 1 else p for p, q in zip(a, b, strict=True))
 
 
+DEEP = 16  # operations that may stand in each other and be made by recursion
+
+
 def _functions_below(e: Expr) -> list[Expr]:
-    """The functions in an expression that no pass takes apart, arguments first; not those inside a sum over an index."""
+    """The functions in an expression that no pass takes apart, arguments first; not those inside a sum over an index.
+
+    Where those are far apart, so are some of the others: none stands deeper than DEEP below the next.
+    """
     absorbed = {
         "transpose",
         "inv",
@@ -1296,12 +1304,16 @@ def _functions_below(e: Expr) -> list[Expr]:
     absorbed |= {"matpow", "norm2", "normF"}
     seen: set[Expr] = set()
     order: list[Expr] = []
+    depth: dict[Expr, int] = {}
     todo: list[tuple[Expr, bool]] = [(e, False)]
     while todo:
         node, ready = todo.pop()
         if ready:
-            if node.kind == ex.CALL and node.op not in absorbed:
+            depth[node] = 1 + max((depth.get(a, 0) for a in node.args), default=0)
+            is_function = node.kind == ex.CALL and node.op not in absorbed
+            if is_function or (depth[node] >= DEEP and node.kind in (ex.CALL, ex.ADD)):
                 order.append(node)
+                depth[node] = 0
         elif node not in seen:
             seen.add(node)
             todo.append((node, True))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from matgrad import __version__
 from matgrad import expr as ex
+from matgrad.chain_rule import grouped
 from matgrad.dims import Poly, dim_atoms, dim_text
 from matgrad.emit.arrays import Term, compressed_terms, derivative_array
 from matgrad.emit.lower import Lowering, formed_inverses, shape_of
@@ -80,7 +81,7 @@ def plan_of(d: Derivation, product: Derivation | None = None) -> Plan:
         chain.insert(0, chain[0].inner)
     base = chain[0].typed.expr
     shape = shape_of(base)
-    value = Output(base, shape, (), False)
+    value = Output(base if chain[0].named is None else grouped(base), shape, (), False)
     last = chain[-1]
     steps = chain[:-1]
     for step, then in itertools.pairwise(chain):

@@ -144,6 +144,8 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
         return f"functions[{name!r}]({args[0]}, {shape}{order}){flat}"
     if e.op == "hadamard":
         return "*".join(args)
+    if e.op == "group":
+        return args[0]
     if e.op == "kron":
         return _kronecker(e, args)
     if e.op == "matpow":

@@ -184,6 +184,8 @@ def _call(e: Expr, args: list[str]) -> str:
     op, scalar = e.op, e.is_scalar
     if op == "power":
         return f"(({args[0]})**({args[1]}))"
+    if op == "group":
+        return args[0]
     if op == "apply":
         name, order = python_name(e.data[1]), e.data[2]
         body = f"{name}(_t)" if not order else f"sp.Derivative({name}(_t), _t, {order})"

@@ -52,12 +52,13 @@ def named(
     return names
 
 
-def written_factors(
-    e: Expr, products: Collection[Expr]
-) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
+Products = Mapping[Expr, Sequence[Expr]]  # by their first factor
+
+
+def written_factors(e: Expr, products: Products) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
     """The scalars and the chain of a product, in which the factors of a named product (a quotient, mostly) are one."""
     scalars, chain = e.scalars, e.chain
-    for product in products:
+    for product in [p for s in e.scalars for p in products.get(s, ())]:
         whole = _closed(chain) if e.is_scalar else ()
         rest = [*scalars, *whole]
         wanted = (*product.scalars, *_closed(product.chain))
@@ -81,11 +82,13 @@ def _taken_out(s: Expr | None, rest: list[Expr]) -> bool:
     return True
 
 
-def products_of(nodes: Collection[Expr]) -> list[Expr]:
+def products_of(nodes: Collection[Expr]) -> Products:
     """Those among named nodes whose factors may stand among the factors of larger products."""
-    return [
-        e for e in nodes if e.kind == ex.MUL and e.is_scalar and e.data[1] and e.coefficient == 1
-    ]
+    found: dict[Expr, list[Expr]] = {}
+    for e in nodes:
+        if e.kind == ex.MUL and e.is_scalar and e.data[1] and e.coefficient == 1:
+            found.setdefault(e.args[0], []).append(e)
+    return found
 
 
 def spoken(root: Expr, names: Mapping[Expr, str]) -> list[Expr]:
@@ -100,7 +103,7 @@ def spoken(root: Expr, names: Mapping[Expr, str]) -> list[Expr]:
     return [e for e in names if e in found and e is not root]
 
 
-def _parts(e: Expr, products: Collection[Expr]) -> tuple[Expr, ...]:
+def _parts(e: Expr, products: Products) -> tuple[Expr, ...]:
     """The arguments of a node as they are written."""
     if e.kind != ex.MUL or not products:
         return e.args
@@ -111,7 +114,7 @@ def _parts(e: Expr, products: Collection[Expr]) -> tuple[Expr, ...]:
 def _repeated(order: list[Expr], roots: Sequence[Expr], value: Expr) -> set[Expr]:
     """The nodes that are long and would be written more than once, and the value."""
     long_value = ex.cost(value) >= LONG_VALUE
-    products = products_of([value] if long_value else [])
+    products = products_of((value,) if long_value else ())
     has_index = ex.open_indices(order if any(e.kind == ex.SUM for e in order) else ())
     times = dict.fromkeys(order, 0)
     times.setdefault(value, 0)
@@ -122,7 +125,8 @@ def _repeated(order: list[Expr], roots: Sequence[Expr], value: Expr) -> set[Expr
         count = times[node]
         if node is value and long_value:
             continue
-        if count > 1 and _can_be_named(node) and not has_index.get(node):
+        wanted = count > 1 or node.op == "group"
+        if wanted and _can_be_named(node) and not has_index.get(node):
             chosen.add(node)
             count = 1
         for part in _parts(node, products):
@@ -163,7 +167,7 @@ def _worth_it(
 ) -> tuple[set[Expr], int]:
     """The chosen nodes that are still long when what is in them has a name, and the number of symbols of all that is
     written: the roots and the definitions, except that of the value."""
-    products = products_of([value] if value in chosen else [])
+    products = products_of((value,) if value in chosen else ())
     costs: dict[Expr, int] = {}
     kept: set[Expr] = set()
     total = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad import expr as ex
@@ -11,6 +11,7 @@ from matgrad.definitions import Defined, definition_in, unknown_function
 from matgrad.dims import Dim, DimVar, dim_atoms
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr
+from matgrad.render.markup import html, markdown
 from matgrad.render.names import named, spoken
 from matgrad.render.text import (
     MARK_END,
@@ -18,6 +19,7 @@ from matgrad.render.text import (
     TO_ASCII,
     name_text,
     render,
+    render_all,
     shape_label,
     space_text,
 )
@@ -337,12 +339,13 @@ def rows(
 def _definition_rows(d: Derivation, style: str, nodes: list[Expr]) -> list[Row]:
     """What names stand for, except y, which is on the screen already."""
     y = _history(d)[0].expression
-    return [definition_row(e, d.names, style) for e in nodes if e is not y]
+    return definition_rows([e for e in nodes if e is not y], d.names, style)
 
 
-def definition_row(e: Expr, names: Mapping[Expr, str], style: str) -> Row:
-    """`h₁ = tanh(W₁ x)`."""
-    return Row(name_text(names[e], style), render(e, style, names=names), "")
+def definition_rows(nodes: Sequence[Expr], names: Mapping[Expr, str], style: str) -> list[Row]:
+    """`h₁ = tanh(W₁ x)`, one row each."""
+    texts = render_all(nodes, style, names)
+    return [Row(name_text(names[e], style), text, "") for e, text in texts.items()]
 
 
 def _differential_of(name: str, style: str) -> str:
@@ -585,6 +588,22 @@ def aligned(d: Derivation | Simplification, table: list[Row], ascii_table: list[
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
+def markdown_report(d: Derivation, style: str = "unicode", steps: str = "brief") -> str:
+    """The derivation as displayed mathematics in Markdown; notes and the outcome of the check below it."""
+    said = len(assumption_lines(d, style))  # in the formulas, too
+    return markdown(derivation_latex(d, steps), closing_lines(d, style)[said:])
+
+
+def html_report(
+    d: Derivation,
+    style: str = "unicode",
+    steps: str = "brief",
+    marks: list[bool | None] | None = None,
+) -> str:
+    """The derivation as a table in HTML, and paragraphs below it."""
+    return html(rows(d, style, steps, marks), closing_lines(d, style))
+
+
 def _latex_words(reason: str) -> str:
     """An ASCII reason for `\\text{...}`."""
     return re.sub(r"([_&%#$])", r"\\\1", reason).replace("^", "\\^{}")
@@ -693,12 +712,11 @@ def json_formula(e: Expr, names: Mapping[Expr, str]) -> dict[str, Any]:
 
 def with_where(e: Expr, names: Mapping[Expr, str], style: str) -> str:
     """`W' (1 - h.^2) x' where h = tanh(W x)`."""
-    text = render(e, style, names=names)
-    definitions = [
-        f"{name_text(names[n], style)} = {render(n, style, names=names)}" for n in spoken(e, names)
-    ]
+    called = spoken(e, names)
+    texts = render_all((e, *called), style, names)
+    definitions = [f"{name_text(names[n], style)} = {texts[n]}" for n in called]
     word = " \\text{ where } " if style == "latex" else " where "
-    return text + (word + ", ".join(definitions) if definitions else "")
+    return texts[e] + (word + ", ".join(definitions) if definitions else "")
 
 
 def json_report(d: Derivation, ascii_only: bool = False) -> str:
@@ -793,6 +811,8 @@ FORMATS: dict[str, Callable[[Derivation], str]] = {
     "text": lambda d: plain(text_report(d)),
     "ascii": lambda d: plain(text_report(d, "ascii")),
     "latex": derivation_latex,
+    "markdown": markdown_report,
+    "html": html_report,
     "json": json_report,
     "matgrad": lambda d: answer_text(d),
 }

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from matgrad import expr as ex
 from matgrad.expr import Expr
+from matgrad.render.markup import html, markdown
 from matgrad.render.names import named
 from matgrad.render.report import (
     Row,
     aligned,
+    assumption_lines,
     closing_lines,
-    definition_row,
+    definition_rows,
     free_name,
     json_closing,
     json_formula,
@@ -59,7 +61,7 @@ def _rows(
         out.append(Row("", render(s.simplified, style, names=s.names), ""))
     elif not lines:
         out.append(Row("", "", "nothing shorter was found"))
-    return out + [definition_row(e, s.names, style) for e in s.names]
+    return out + definition_rows(list(s.names), s.names, style)
 
 
 def _reason(line: Line, full: bool) -> str:
@@ -83,6 +85,22 @@ def text_report(
 def latex_report(s: Simplification, steps: str = "brief") -> str:
     """The report as an `aligned` environment."""
     return aligned(s, _rows(s, "latex", steps), _rows(s, "ascii", steps))
+
+
+def markdown_report(s: Simplification, style: str = "unicode", steps: str = "brief") -> str:
+    """The report as displayed mathematics in Markdown; notes and the outcome of the check below it."""
+    said = len(assumption_lines(s, style))
+    return markdown(latex_report(s, steps), closing_lines(s, style, "equal")[said:])
+
+
+def html_report(
+    s: Simplification,
+    style: str = "unicode",
+    steps: str = "brief",
+    marks: list[bool | None] | None = None,
+) -> str:
+    """The report as a table in HTML, and paragraphs below it."""
+    return html(_rows(s, style, steps, marks), closing_lines(s, style, "equal"))
 
 
 def answer_text(s: Simplification, style: str = "matgrad") -> str:
@@ -117,6 +135,8 @@ FORMATS: dict[str, Callable[[Simplification], str]] = {
     "text": lambda s: plain(text_report(s)),
     "ascii": lambda s: plain(text_report(s, "ascii")),
     "latex": latex_report,
+    "markdown": markdown_report,
+    "html": html_report,
     "json": json_report,
     "matgrad": answer_text,
 }

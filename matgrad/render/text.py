@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -63,11 +63,21 @@ def render(
 
     What has one of the `names` is written so, unless it is `e` itself.
     """
-    pieces: dict[Expr, tuple[str, int]] = {
-        node: (name_text(name, style), NAME) for node, name in names.items() if node is not e
-    }
-    products = products_of(pieces)
-    for node in ex.postorder(e, known=pieces):
+    return render_all((e,), style, names, marked)[e]
+
+
+def render_all(
+    roots: Iterable[Expr],
+    style: str = "matgrad",
+    names: Mapping[Expr, str] = MappingProxyType({}),
+    marked: Collection[Expr] = (),
+) -> dict[Expr, str]:
+    """The texts of several expressions, each as `render` gives it, in one walk over all of them."""
+    texts = dict.fromkeys(roots, "")
+    called = {node: (name_text(name, style), NAME) for node, name in names.items()}
+    products = products_of(names)
+    pieces = dict(called)
+    for node in ex.postorder(*texts, known=called.keys() - texts.keys()):
         if products and node.kind == ex.MUL:
             scalars, chain = written_factors(node, products)
             text, level = _fraction(node.coefficient, scalars, chain, pieces, style)
@@ -75,10 +85,14 @@ def render(
             text, level = _node(node, pieces, style)
         if node in marked:
             text = f"{MARK_START}{text}{MARK_END}"
-        pieces[node] = (text, level)
-    if _is_identity(e) and e not in marked:
-        return _identity(e, pieces, style)[0]
-    return pieces[e][0]
+        pieces[node] = called.get(node) or (text, level)
+        if node in texts:
+            texts[node] = text
+            if _is_identity(node) and node not in marked:
+                texts[node] = _identity(node, pieces, style)[0]
+            elif node.op == "group":  # no brackets around the whole
+                texts[node] = pieces[node.args[0]][0]
+    return texts
 
 
 Pieces = MutableMapping[Expr, "tuple[str, int]"]
@@ -351,6 +365,8 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         return base + {"unicode": "ᵀ", "latex": "^\\top"}.get(style, "'"), POSTFIX
     if op == "hadamard":
         return _hadamard(e, pieces, style)
+    if op == "group":
+        return _bracket(pieces[args[0]][0], style), ATOM
     if op == "map":
         return _map_text(e.data[1], e.data[2], style) + _bracket(pieces[args[0]][0], style), ATOM
     if op == "kron" and style in ("unicode", "latex"):
