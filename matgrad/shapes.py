@@ -682,7 +682,7 @@ class Inference:
                     same[0].marks += tuple(m._replace(label="") for m in problem.marks)
                 elif problem.marks not in [p.marks for p in same]:
                     problems.append(problem)
-                if len(problems) == MAX_PROBLEMS:
+                if len(problems) + sum(len(p.marks) for p in same[:1]) >= MAX_PROBLEMS:
                     break
         if problems:
             # A wrong name or an unclear argument stays wrong whatever kinds the names have: it comes first.
@@ -2111,7 +2111,7 @@ class Inference:
             else "declare it, if it is an unknown function"
         )
         problem = NameProblem(f"there is no function `{_cut(name)}`", (mark,), help, self.text)
-        if close and not raised:
+        if close and not name[-1].isdigit():
             name_end = node.start + len(as_typed)
             problem.repairs = ((self.text[: node.start] + close + self.text[name_end:],),)
         return problem

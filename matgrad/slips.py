@@ -522,6 +522,9 @@ def declarations_meant(text: str) -> list[list[str]]:
     return meant
 
 
+NEAR = 400  # characters
+
+
 class Found(NamedTuple):
     """A slip in a text: the characters, what is wrong, what to do, and texts that may be meant, the likeliest first."""
 
@@ -533,7 +536,11 @@ class Found(NamedTuple):
 
 
 def find(text: str, at: int) -> Found | None:
-    """The slip at the character `at` of a text that is wrong there."""
+    """The slip at the character `at` of a text that is wrong there; of a long text only what stands near is looked at."""
+    if len(text) > NEAR:
+        first = max(0, at - NEAR // 2)
+        near = find(text[first : first + NEAR], at - first)
+        return near and near._replace(start=near.start + first, end=near.end + first, repairs=())
     for slip in SLIPS:
         for m in re.finditer(slip.pattern, text) if slip.latex or "\\" not in text else ():
             if m.start() <= at < m.end():
@@ -567,7 +574,7 @@ def _made(repair: str, found: re.Match[str]) -> str:
 
 def index_sums(text: str) -> str:
     """A text with `sum(i=1:n, x[i]^2)` for each printed sum; empty where entries cannot be told from vectors."""
-    while printed := list(re.finditer(INDEX_SUM, text)):
+    while len(text) <= NEAR and (printed := list(re.finditer(INDEX_SUM, text))):
         text = _index_sum(text, printed[-1])
     return text
 
