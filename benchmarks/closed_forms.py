@@ -3,8 +3,9 @@
     python benchmarks/closed_forms.py
 
 For each statement of tests/cases/*.md: tokens of matgrad's answer (as `-q` prints it) divided by tokens of the book's
-formula. A name, a number and a sign are a token each; a `*` between factors is none, since matgrad writes none. Prints the
-median, the 95th percentile, the worst, and the answers that are longer than the book's.
+formula. A name, a number and a sign are a token each; a `*` between factors is none, since matgrad writes none; `eye(n)` is I,
+`inv(X)` is X^-1, `A ⊗ B` is kron(A, B), `∂u` and `jac_u` are one name, on both sides. Names count with their definitions (`where y = ...`). Prints
+the median, the 95th percentile, the worst, and the answers that are longer than the book's.
 """
 
 from __future__ import annotations
@@ -21,12 +22,23 @@ from matgrad.errors import MatgradError
 from matgrad.statements import Statement, read_statements
 
 CASES = Path(__file__).resolve().parent.parent / "tests" / "cases"
-_TOKEN = re.compile(r"[^\W\d]\w*|\d+(?:\.\d+)?|\.\*|\./|\.\^|\^-T|\^-1|\S")
+_TOKEN = re.compile(r"[∂∇]*[^\W\d]\w*|\d+(?:\.\d+)?|\.\*|\./|\.\^|\^-T|\^-1|\S")
+
+
+# Two ways of writing one thing count alike.
+_NOTATION = (
+    (r"(?<!\.)\*", " "),
+    (r"\beye\([\w*+ ]+\)", "I"),
+    (r"\binv\((\w+)\)", r"\1^-1"),
+    (r"⊗", " kron(,) "),
+)
 
 
 def tokens(text: str) -> int:
     """The number of tokens of a formula, products written without a sign."""
-    return len(_TOKEN.findall(re.sub(r"(?<!\.)\*", " ", text)))
+    for written, meant in _NOTATION:
+        text = re.sub(written, meant, text)
+    return len(_TOKEN.findall(text))
 
 
 def answer(statement: Statement) -> str:

@@ -7,6 +7,7 @@ expression and a user's code are compared in the same way.
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -23,6 +24,7 @@ from matgrad.expr import Expr, Shape
 from matgrad.functions import TABLE as FUNCTIONS
 from matgrad.parse import Parsed, Syntax, parse
 from matgrad.properties import has_property, push_transposes
+from matgrad.render.report import value_name
 from matgrad.rewrite import Recorder, assumptions
 from matgrad.shapes import Declared, interpret, parse_with
 from matgrad.simplification import simplify
@@ -92,13 +94,25 @@ def scope(d: Derivation, let: Sequence[str]) -> dict[str, Declared]:
     return known
 
 
+def _with_value(text: str, d: Derivation, declared: Mapping[str, Declared]) -> str:
+    """A claim that speaks of the expression by the name that reports give it, y in `y (1 - y)`, with what y is."""
+    name = value_name(d)
+    first = d
+    while first.inner is not None:
+        first = first.inner
+    spoken = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+    if not spoken or name in declared or "where" in text or "where" in first.typed.text:
+        return text
+    return f"{text} where {name} = {first.typed.text}"
+
+
 def read_claim(text: str, d: Derivation, let: Sequence[str] = ()) -> Claim:
     """Read a claimed derivative in the variables of the derivation.
 
     Raises SyntaxProblem and NameProblem. A claim of another shape is read; so is one whose shapes do not fit together.
     """
     declared = scope(d, let)
-    parsed = parse_with(text, declared)
+    parsed = parse_with(_with_value(text, d, declared), declared)
     expected = d.derivative.shape
     problem: MatgradError | None = None
     found: Expr | None = None

@@ -1248,28 +1248,27 @@ def _duplication_kron(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     return e
 
 
-def _duplication_outer(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
-    """D' (y' ⊗ (A ⊗ x) + C) as D' ((x y') ⊗ A + C)."""
+def _duplication_commutation(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
+    """D' (K A + B) as D' (A + B), and (A K + B) D as (A + B) D."""
 
-    def swapped(term: Expr) -> Expr:
-        if len(term.chain) != 1 or term.chain[0].op != "kron":
+    def without(term: Expr, end: int) -> Expr:
+        if not term.chain or term.chain[end].op != "commutation":
             return term
-        row, rest = term.chain[0].args
-        if row.shape.kind != ex.ROW or rest.op != "kron" or rest.args[1].shape.kind != ex.VECTOR:
-            return term
-        matrix, column = rest.args
-        if not row.shape.cols == column.shape.rows == matrix.shape.rows:
-            return term
+        rest = term.chain[1:] if end == 0 else term.chain[:-1]
         number = ex.mul(ex.num(term.coefficient), *term.scalars)
-        return ex.mul(number, ex.kron(ex.mul(column, row), matrix))
+        return ex.mul(number, *rest) if rest else ex.mul(number, ex.eye(term.shape.rows))
 
-    for i, (left, right) in enumerate(zip(e.chain, e.chain[1:], strict=False)):
-        if left.op == "transpose" and left.args[0].op == "duplication":
-            terms = right.args if right.kind == ex.ADD else (right,)
-            after = ex.add(*map(swapped, terms))
-            if after is not right:
-                number = ex.mul(ex.num(e.coefficient), *e.scalars)
-                return ex.mul(number, *e.chain[: i + 1], after, *e.chain[i + 2 :])
+    for i, link in enumerate(e.chain):
+        turned = link.op == "transpose" and link.args[0].op == "duplication"
+        beside = i + 1 if turned else i - 1
+        if not (turned or link.op == "duplication") or not 0 <= beside < len(e.chain):
+            continue
+        inner = e.chain[beside]
+        terms = inner.args if inner.kind == ex.ADD else (inner,)
+        after = ex.add(*(without(t, 0 if turned else -1) for t in terms))
+        if after is not inner:
+            number = ex.mul(ex.num(e.coefficient), *e.scalars)
+            return ex.mul(number, *e.chain[:beside], after, *e.chain[beside + 1 :])
     return e
 
 
@@ -1313,7 +1312,7 @@ PROCEDURES: dict[str, Procedure] = {
     "read-off-vech-twice": _read_off_vech_twice,
     "read-off-tangent-twice": _read_off_tangent_twice,
     "duplication-kron": _duplication_kron,
-    "duplication-outer": _duplication_outer,
+    "duplication-commutation": _duplication_commutation,
     "stack-factor": _stack_factor,
     "one-transpose": _one_transpose,
     "scalar-out": lambda e, depends: _linear_scalar(e, lambda a: True),
@@ -1466,6 +1465,7 @@ class Recorder:
     def __init__(self, wrt: tuple[Expr, ...], adjugate: bool = False) -> None:
         self.wrt = wrt
         self.adjugate = adjugate  # whether d det(X) is written with adj(X)
+        self.trying = False  # whether it is found out where multiplying out leads, which is not asked again within
         self.keeps_symmetry = False  # whether factors stay in the terms of a sum on both sides
         self.steps: list[Step] = []
         self.focus: Expr | None = None  # the term inside which rules are applied to a part
@@ -1485,8 +1485,17 @@ class Recorder:
         """A recorder of the same kind for trying something out."""
         other = Recorder(self.wrt, self.adjugate)
         other.enter(self.phase)
-        other.keeps_symmetry = self.keeps_symmetry
+        other.keeps_symmetry, other.trying = self.keeps_symmetry, self.trying
         return other
+
+    def mark(self) -> tuple[int, dict[Expr, Expr]]:
+        """What `back_to` needs to undo the steps from here on."""
+        return len(self.steps), dict(self._becomes)
+
+    def back_to(self, mark: tuple[int, dict[Expr, Expr]]) -> None:
+        """Undo steps."""
+        count, self._becomes = mark
+        del self.steps[count:]
 
     def forget(self) -> None:
         """Let what was rewritten be rewritten in another way from now on, within this phase."""

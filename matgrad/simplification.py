@@ -10,6 +10,7 @@ Cost: the number of symbols (`cost`). Each rule below lowers the cost, or leaves
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from weakref import WeakKeyDictionary
@@ -18,13 +19,27 @@ from matgrad import expr as ex
 from matgrad.dims import Dim
 from matgrad.errors import MatgradError
 from matgrad.expr import Expr, cost
-from matgrad.properties import has_property, push_transposes
+from matgrad.properties import has_property, is_symmetric, push_transposes
 from matgrad.rewrite import PROCEDURES, Recorder, Replay, commutes, instance, joined_sums, number_of
 from matgrad.steps import Step
 
 
 def simplify(e: Expr, recorder: Recorder) -> Expr:
     """An equal expression of at most e's cost. Every change is recorded as a step."""
+    before = recorder.mark()
+    try:
+        return _present(_normal(e, recorder), recorder)
+    except _Circle:  # no rule is known to lead here; if one does, e stays as it is
+        recorder.back_to(before)
+        return e
+
+
+class _Circle(Exception):
+    """A form leads back to itself: what was multiplied out is factored again."""
+
+
+def _normal(e: Expr, recorder: Recorder) -> Expr:
+    """The normal form of e, innermost nodes first."""
     done: dict[Expr, Expr] = {}
     becomes: dict[Expr, Expr] = {}
     todo = [e]
@@ -40,8 +55,9 @@ def simplify(e: Expr, recorder: Recorder) -> Expr:
         missing = [a for a in node.args if a not in done]
         if missing and (node.kind == ex.MUL or node.op in ("hadamard", "kron")):
             if not any(ex.is_zero(done[a]) for a in node.args if a in done):
-                todo.append(missing[-1])
-                continue  # one at a time: where one factor is zero, the others are not there any more
+                # One at a time, what may be in another first: where one is zero, the others are not there any more.
+                todo.append(min(missing, key=cost))
+                continue
         elif missing:
             todo.extend(missing)
             continue
@@ -50,10 +66,12 @@ def simplify(e: Expr, recorder: Recorder) -> Expr:
             target = _improve(node, recorder)
         if target is node:
             done[node] = node
+        elif target in becomes and target not in done:
+            raise _Circle
         else:
             becomes[node] = target
             todo.append(target)
-    return _present(done[e], recorder)
+    return done[e]
 
 
 MAX_EXPANDED = 150  # symbols of an answer that is multiplied out to see whether it gets shorter
@@ -353,8 +371,22 @@ def _improve_kron(e: Expr, recorder: Recorder) -> Expr:
     if a.shape.kind == ex.ROW and b.shape.kind == ex.VECTOR:
         after = recorder.apply("kron-outer-right", e, x=b, y=ex.transpose(a))
         return recorder.run("transposes", after, after)
+    if _is(a, "kron") and a.shape.kind == ex.MATRIX:
+        c, d = a.args
+        if (d.shape.kind, b.shape.kind) == (ex.VECTOR, ex.ROW):
+            after = recorder.apply("kron-column-row", e, A=c, x=d, y=ex.transpose(b))
+            return recorder.run("transposes", after, after)
+        if (d.shape.kind, b.shape.kind) == (ex.ROW, ex.VECTOR):
+            after = recorder.apply("kron-row-column", e, A=c, x=b, y=ex.transpose(d))
+            return recorder.run("transposes", after, after)
     if _is(b, "kron") and b.shape.kind == ex.MATRIX:
         c, d = b.args
+        if a.shape.kind == ex.ROW and c.shape.kind == ex.MATRIX and d.shape.kind == ex.VECTOR:
+            after = recorder.apply("kron-row-and-column", e, y=ex.transpose(a), A=c, x=d)
+            return recorder.run("transposes", after, after)
+        if a.shape.kind == ex.VECTOR and c.shape.kind == ex.MATRIX and d.shape.kind == ex.ROW:
+            after = recorder.apply("kron-column-and-row", e, x=a, A=c, y=ex.transpose(d))
+            return recorder.run("transposes", after, after)
         if a.shape.kind == ex.ROW and c.shape.kind == ex.VECTOR:
             after = recorder.apply("kron-rows-and-columns", e, y=ex.transpose(a), x=c, A=d)
             return recorder.run("transposes", after, after)
@@ -430,7 +462,7 @@ def _improve_product(e: Expr, recorder: Recorder) -> Expr:
     if e.coefficient == -1 and not e.scalars and len(e.chain) == 1 and e.chain[0].kind == ex.ADD:
         if any(number_of(t).data < 0 for t in e.chain[0].args):
             return recorder.run("expand", e, e)  # -(A - B) is B - A
-    if recorder.keeps_symmetry and len(e.chain) > 1:
+    if recorder.keeps_symmetry and len(e.chain) > 1 and not is_symmetric(e):
         after = recorder.run("expand", e, e)
         if after is not e:
             return after
@@ -515,7 +547,7 @@ def _join_divisors(e: Expr, recorder: Recorder) -> Expr:
         c, total = s.args[0], t.args[0]
         if total.kind == ex.ADD and any(_divides(c, u) for u in total.args):
             a, b = total.args[0], ex.add(*total.args[1:])
-            joined = simplify(ex.add(ex.mul(c, a), ex.mul(c, b)), recorder.scratch())
+            joined = _normal(ex.add(ex.mul(c, a), ex.mul(c, b)), recorder.scratch())
             if cost(joined) < cost(c) + cost(total):
                 return recorder.apply("divisor-into-sum", e, a=a, b=b, c=c)
     return e
@@ -547,7 +579,10 @@ def _known_runs(e: Expr, recorder: Recorder) -> Expr:
         while link.op in ("transpose", "inv"):
             link = link.args[0]
         for rule in _RUNS.get(link.op, ()):
-            run = push_transposes(instance(rule, {"X": link.args[0]})[0]).chain
+            left = instance(rule, {"X": link.args[0]})[0]
+            run = left.chain
+            if push_transposes(left) is not left or left is not ex.mul(*run):
+                continue  # written otherwise, as of a stack, a symmetric matrix or c I: it does not stand like this
             for i in range(len(e.chain) - len(run) + 1):
                 if e.chain[i : i + len(run)] == run:
                     return recorder.apply(rule, e, X=link.args[0])
@@ -681,7 +716,7 @@ def _duplication(e: Expr, recorder: Recorder) -> Expr:
     for left, right in itertools.pairwise(e.chain):
         if left.op == "elimination" and right.op == "duplication":
             return recorder.apply("elimination-duplication", e, S=ex.eye(right.data[1]))
-    after = recorder.run("duplication-outer", e, e)
+    after = recorder.run("duplication-commutation", e, e)
     return after if after is not e else recorder.run("duplication-kron", e, e)
 
 
@@ -1008,7 +1043,7 @@ def _join_index_sums(e: Expr, recorder: Recorder) -> Expr:
     for s, t in _pairs(list(e.args)):
         joined = joined_sums(s, t)
         if joined is not None:
-            after = simplify(joined, recorder.scratch())
+            after = _normal(joined, recorder.scratch())
             if cost(after) < cost(ex.add(s, t)):
                 return recorder.run("index-sum-join", e, ex.add(s, t))
     return e
@@ -1024,8 +1059,10 @@ def _join_krons(e: Expr, recorder: Recorder) -> Expr:
             x, y, shared = (a, b, c) if left else (c, d, a)
             if not same or x.shape != y.shape:
                 continue
+            if shared.shape.kind != ex.MATRIX and any(_is(k, "kron") for k in (*x.chain, *y.chain)):
+                continue  # a row and a column have to meet first
             x, y = ex.mul(_scalars_of(s), x), ex.mul(_scalars_of(t), y)
-            inner = simplify(ex.add(x, y), recorder.scratch())
+            inner = _normal(ex.add(x, y), recorder.scratch())
             after = ex.kron(inner, shared) if left else ex.kron(shared, inner)
             if cost(after) < cost(ex.add(s, t)):
                 side = "left" if left else "right"
@@ -1047,7 +1084,7 @@ def _mix_logistics(e: Expr, recorder: Recorder) -> Expr:
                 continue
             a, b = _rest_of_factors(s, mirrored), _rest_of_factors(t, logistic)
             mixed = ex.add(a, ex.hadamard(ex.sub(b, a), logistic))
-            after = simplify(mixed, recorder.scratch())
+            after = _normal(mixed, recorder.scratch())
             if cost(after) < cost(ex.add(s, t)):
                 return recorder.apply("logistic-mixture", e, x=a, y=b, z=z)
     return e
@@ -1084,7 +1121,7 @@ def _over_inverse(e: Expr, recorder: Recorder) -> Expr:
                 rest = t.chain[:-1] if side else t.chain[1:]
                 a = ex.mul(_scalars_of(t), *rest)
                 b = ex.transpose(base) if turned else base
-                inner = simplify(push_transposes(ex.add(a, ex.mul(c, b))), recorder.scratch())
+                inner = _normal(push_transposes(ex.add(a, ex.mul(c, b))), recorder.scratch())
                 after = ex.mul(inner, link) if side else ex.mul(link, inner)
                 if cost(after) < cost(ex.add(t, one)):
                     rule = f"over-inverse-{left}" + ("-transposed" if turned else "")
@@ -1100,19 +1137,48 @@ _cancelling: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()
 
 def _multiply_out(e: Expr, recorder: Recorder) -> Expr:
     """Products of sums multiplied out, where that makes terms cancel."""
-    if recorder.keeps_symmetry or cost(e) > MAX_MULTIPLIED:
+    if recorder.keeps_symmetry or recorder.trying or cost(e) > MAX_MULTIPLIED:
         return e
     known = _cancelling.get(e)
     if known is None:
-        _cancelling[e] = False  # while it is found out
-        scratch = recorder.scratch()
-        after = PROCEDURES["multiply-out-terms"](e, recorder.depends)
-        sign = e.kind == ex.MUL  # -(a - b) c stays: b - a is no other residual, but for one symbol
-        known = after is not e and cost(simplify(after, scratch)) + sign < cost(e)
-        # Where the way leads through e again, it leads nowhere.
-        known = known and not any(e in (step.before, step.after) for step in scratch.steps)
+        known = False
+        if e.kind == ex.ADD or _may_cancel(e):
+            after = PROCEDURES["multiply-out-terms"](e, recorder.depends)
+            scratch = recorder.scratch()
+            scratch.trying = True
+            sign = (
+                e.kind == ex.MUL
+            )  # -(a - b) c stays: b - a is no other residual, but for one symbol
+            known = after is not e and _cost_of_normal(after, scratch) + sign < cost(e)
         _cancelling[e] = known
-    return recorder.run("multiply-out-terms", e, e) if known else e
+    if not known:
+        return e
+    before = recorder.mark()
+    recorder.trying = True
+    try:
+        found = _normal(recorder.run("multiply-out-terms", e, e), recorder)
+    except _Circle:  # parts of e went another way before
+        found = e
+    recorder.trying = False
+    if cost(found) >= cost(e):
+        recorder.back_to(before)
+        return e
+    return found
+
+
+def _cost_of_normal(e: Expr, scratch: Recorder) -> float:
+    try:
+        return cost(_normal(e, scratch))
+    except _Circle:
+        return math.inf
+
+
+def _may_cancel(e: Expr) -> bool:
+    """Whether a product has a sum in it, and something else that its terms may cancel with."""
+    sums = [
+        a for a in e.args if a.kind == ex.ADD or (a.op == "transpose" and a.args[0].kind == ex.ADD)
+    ]
+    return len(sums) > 1 or (bool(sums) and len(e.chain) > 1)
 
 
 def _common_divisor(e: Expr, recorder: Recorder) -> Expr:
@@ -1247,7 +1313,8 @@ def _present(e: Expr, recorder: Recorder) -> Expr:
             column, row = core.chain
             return recorder.apply("outer-ones", e, x=column, y=ex.transpose(row))
         turned = push_transposes(ex.transpose(core))
-        if cost(turned) + 2 < cost(core):
+        # Only to a form that stays: a step that was taken is taken again where it can be.
+        if cost(turned) + 2 < cost(core) and simplify(turned, recorder.scratch()) is turned:
             return recorder.run("one-transpose", e, core)
     return e
 

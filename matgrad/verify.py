@@ -30,6 +30,7 @@ TOLERANCE = 1e-6  # relative; the differences used are good to about 1e-10
 UNRELIABLE = 1e-5  # a point is not used where the differences themselves are not known this well
 ATTEMPTS = 40
 CONFIRMED = 1e-2  # an error is one where a second look finds it again to this part of it
+ROUNDING = 1e5  # units of the last place that rounding errors are taken to add up to, at most
 NUDGE = 1e-13  # a relative change of the variables that makes no difference but by rounding
 SMALLER = 16  # attempts, after which the values of variables and the differences get smaller
 MAX_ENTRIES = 100  # entries of the variable that are moved, one at a time, at one point
@@ -354,6 +355,8 @@ def _check(
                     continue
                 error = found.error
                 if error > TOLERANCE * found.scale:
+                    if error < rounding(derivative, variables, point):
+                        continue
                     again = look(nudged(point, variables), *programs, 1.7 * stretch)
                     if again is None or not again.away_from(found) < CONFIRMED * error:
                         continue
@@ -365,6 +368,18 @@ def _check(
     if ok and not telling:
         points = 0
     return Check(ok and points > 0, points, worst, seed, undefined)
+
+
+def rounding(e: Expr, variables: list[Expr], point: Point) -> float:
+    """How large rounding errors in the value of e can be: those of the largest number on the way to it."""
+    import numpy as np
+
+    nodes = ex.postorder(e)
+    bound = {n.data[0] for n in nodes if n.kind == ex.SUM}
+    open_indices = ex.open_indices(nodes)
+    parts = compiled([n for n in nodes if not open_indices[n] & bound], variables)
+    largest = max(float(np.max(np.abs(v), initial=0)) for v in parts(*point))
+    return ROUNDING * float(np.finfo(float).eps) * largest
 
 
 def _moderate_sizes(

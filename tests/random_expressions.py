@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from matgrad import expr as ex
 from matgrad.derive import Derivation, Options, declarations, verify, verify_lines
 from matgrad.dims import Dim, Poly, dim_add, dim_atoms, dim_mul, dim_substituted
-from matgrad.errors import CheckFailed, MatgradError, Unsupported
+from matgrad.errors import CheckFailed, MatgradError, ShapeProblem, Unsupported
 from matgrad.expr import MATRIX, ROW, SCALAR, VECTOR, Expr, Shape
 from matgrad.functions import TABLE, Function
 from matgrad.render.text import render
@@ -617,6 +617,10 @@ def examine(found: Problem, definition: bool = False) -> Outcome:
         verify(derivation)
     except Unsupported as refusal:
         return Outcome("unsupported", refusal.message)
+    except ShapeProblem as problem:
+        if problem.message != "division by zero":
+            return Outcome("crash", _summary(problem))
+        return Outcome("unsupported", "a divisor is found to be zero")
     except CheckFailed as wrong:
         return Outcome("wrong", "check: " + re.sub(r"by \S+ at", "by far at", wrong.message))
     except Exception as crash:  # whatever it is, it is a finding

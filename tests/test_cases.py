@@ -66,11 +66,13 @@ def declarations_of(typed: Typed) -> dict[str, Declared]:
 def read_again(text: str, d: Derivation, let: tuple[str, ...] = ()) -> Expr:
     """An expression in the variables of a derivation, of the shape of the derivative (I and e_i ask for one)."""
     shape = d.derivative.shape
+    body, word, formulas = text.partition(" where ")
     if shape.kind == "row":
-        text = f"zeros({dim_text(shape.cols)})' + ({text})"
+        body = f"zeros({dim_text(shape.cols)})' + ({body})"
     elif shape.kind != "scalar":
         sizes = (shape.rows,) if shape.kind == "vector" else (shape.rows, shape.cols)
-        text = f"zeros({', '.join(map(dim_text, sizes))}) + ({text})"
+        body = f"zeros({', '.join(map(dim_text, sizes))}) + ({body})"
+    text = body + word + formulas
     maps = {n: m for n, m in declarations(let).items() if m.role == "map"}
     return read(text, declarations_of(d.typed) | maps).expr
 
@@ -140,6 +142,7 @@ PAGES = [
     Page("17-symbolic-powers", 15),
     Page("18-unknown-functions", 50),
     Page("19-matrix-hessians", 25),
+    Page("20-papers", 90),
 ]
 
 

@@ -257,6 +257,18 @@ def test_steps_of_another_derivation_are_refused() -> None:
 def test_what_a_zero_takes_with_it() -> None:
     """Where one factor turns out to be zero, no step speaks of the others."""
     text = "sum(vec(C') .* vec(C'))*t*kron(ones(n, m), (ones(n, 3) - ones(n, 3))*tan(ones(3, n)))"
-    found = matgrad.diff(text, wrt="t", let="t: scalar")
+    for found in (
+        matgrad.diff(text, wrt="t", let="t: scalar"),
+        matgrad.diff("(tr(X)*tr(N))^(1/2)", wrt="X", let=["X: matrix(n, n)", "N: skew(n)"]),
+    ):
+        assert found.replay() is found.mixed
+        assert ex.is_zero(found.mixed)
+
+
+@pytest.mark.parametrize(
+    "text", ["pinv([C', z])*z", "sum(pinv([x, z]*ones(2, 2)))", "pinv(S)*S*z", "pinv(2*I)*z"]
+)
+def test_pseudoinverses_of_what_turns(text: str) -> None:
+    found = matgrad.diff(text, wrt="z", let=["C: matrix(n, p)", "S: symmetric(n)"])
     assert found.replay() is found.mixed
-    assert ex.is_zero(found.mixed)
+    assert found.check is not None and found.check.ok

@@ -12,11 +12,12 @@ from test_docs import SCHEMA, problems
 
 import matgrad
 from matgrad import expr as ex
+from matgrad import simplification
 from matgrad.cli import main
 from matgrad.errors import CheckFailed, MatgradError
 from matgrad.expr import Expr
 from matgrad.render.text import render
-from matgrad.rewrite import Replay, check_step, dependence
+from matgrad.rewrite import Recorder, Replay, check_step, dependence
 from matgrad.shapes import Typed
 from matgrad.simplified import Simplification, verify, verify_lines
 from matgrad.steps import DERIVATIVE
@@ -64,6 +65,8 @@ def typed_alone(e: Expr) -> Typed:
         ("(Y - X)'*inv(X + Y)' + I", ("X: matrix(n, n)", "Y: matrix(n, n)"), "2 Y' (X + Y)^-T"),
         ("kron(A, C) + kron(B, C)", ("A: matrix(2, 3)", "B: matrix(2, 3)"), "kron(A + B, C)"),
         ("kron(C, A) - 2*kron(C, B)", ("A: matrix(2, 3)", "B: matrix(2, 3)"), "kron(C, A - 2 B)"),
+        ("kron(kron(A, x), y')", ("y: vector",), "kron(A, x y')"),
+        ("kron(kron(A, y'), x)", ("y: vector",), "kron(A, x y')"),
         ("vec(x*y')", ("y: vector",), "kron(y, x)"),
         ("ones(m)*ones(n)' + zeros(m, n)", ("X: matrix(m, n)",), "ones(m, n)"),
         ("sum(i=1:n, i*X) + sum(j=1:n, j^2*X)", ("X: matrix(n, n)",), "sum(i=1:n, i + i^2) X"),
@@ -244,3 +247,16 @@ def test_a_file_of_declarations(tmp_path: object) -> None:
         0,
         "2 x\n",
     )
+
+
+def test_a_circle_of_rules_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that undoes another one leaves the expression as it was."""
+
+    def turned(e: Expr, recorder: Recorder) -> Expr:
+        if e.kind == ex.ADD and e.is_scalar:
+            return recorder.apply("reorder", e, A=e.args[0], B=e.args[1])
+        return e
+
+    monkeypatch.setattr(simplification, "_order", turned)
+    found = matgrad.simplify("c + d", check=False)
+    assert found.simplified is found.expression and found.steps == []

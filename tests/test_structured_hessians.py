@@ -115,3 +115,26 @@ def test_third_order_and_directions() -> None:
 def test_vech_by_its_own_entries() -> None:
     found = matgrad.diff("vech(S)", wrt="S", let="S: symmetric(n)", structured="cookbook")
     assert found.derivative is ex.eye(found.derivative.shape.rows)
+
+
+@pytest.mark.parametrize(
+    "text, wrt",
+    [
+        ("x'*inv(X)*x", "X"),
+        ("b'*X*X*b", "X"),
+        ("norm2(A*x - b)", "x"),
+        ("norm(T - U*V')^2", "U"),
+        ("logsumexp(A*x)", "x"),
+        ("tr(inv(X))", "X"),
+        ("ln det(X'*X)", "X"),
+        ("x'*A*x/(x'*x)", "x"),
+        ("exp(x'*A*x)", "x"),
+        ("eigmax(S)", "S"),
+    ],
+)
+def test_hessians_are_visibly_symmetric(text: str, wrt: str) -> None:
+    let = ["S: symmetric(n)"] if wrt == "S" else []
+    found = matgrad.diff(text, wrt=wrt, let=let, order=2)
+    assert is_symmetric(found.mixed), str(found)
+    assert found.check is not None and found.check.points == 5
+    assert found.replay() is found.mixed
