@@ -153,8 +153,16 @@ def test_a_long_text_is_not_repeated() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["x" * 20_000 + " $", "x" + " " * 20_000 + "$", "x!" * 9_000, "sum_" * 9_000, "ŷ" * 20_000]
-    r"\sum_{i=1}^n x_i + " * 900, "x_" * 9_000 + "$", "1/x'" * 300 + "x",
+    [
+        "x" * 20_000 + " $",
+        "x" + " " * 20_000 + "$",
+        "x!" * 9_000,
+        "sum_" * 9_000,
+        "ŷ" * 20_000,
+        ")(" * 9_000,
+        r"\sum_{i=1}^n x_i + " * 900,
+        "x_" * 9_000 + "$",
+        "1/x'" * 300 + "x",
     ],
     ids=["word", "blanks", "factorials", "sums", "accents", "brackets", "latex", "scripts", "rows"],
 )
