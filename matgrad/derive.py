@@ -19,6 +19,7 @@ from matgrad.differential import (
     function_name,
     write_definitions,
 )
+from matgrad.dims import dim_atoms
 from matgrad.errors import (
     CheckFailed,
     LimitProblem,
@@ -877,12 +878,13 @@ def find_variable(typed: Typed, wrt: str | None) -> Expr:
 
 
 def _as_no_variable(typed: Typed, name: str) -> tuple[Mark, ...]:
-    """Where a name that is no variable of an expression stands in it, or the whole of it."""
+    """Where a name that is no variable of an expression stands in it as a function or a size, or else the whole of it."""
     text = typed.text
-    places = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text))
+    sizes = {a for e in ex.postorder(typed.expr) for n in e.shape[1:] for a in dim_atoms(n)}
+    what = "a function" if name in typed.functions else "a size" if name in sizes else ""
+    places = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text)) if what else []
     if not places:
         return (Mark(0, len(text.rstrip()), f"no `{name}` in it"),)
-    what = "a function" if name in typed.functions else "a size or an index, not a variable"
     return tuple(
         Mark(m.start(), m.end(), what if number == 0 else "") for number, m in enumerate(places)
     )

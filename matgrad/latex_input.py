@@ -15,7 +15,7 @@ from typing import Final
 
 from matgrad.errors import Mark, SyntaxProblem
 from matgrad.functions import FUNCTION_NAMES
-from matgrad.slips import INDEX_SUM, index_sum
+from matgrad.slips import PROBLEM, index_sums
 
 
 def _names(text: str) -> list[str]:
@@ -275,6 +275,15 @@ _PIECE = re.compile(
     r"|\\(?:begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+|\\."
     r"|\^\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|-?\s*(?:\\[A-Za-z]+|\w))"
 )
+# The head of an optimization problem: `\\min_x`, `\\arg\\max_{w \\ge 0}`, `\\operatorname*{argmin}_x`, `\\underset{x}{\\min}`.
+_EXTREMUM = (
+    r"(?:\\arg\s*\\?(?:min|max)|\\(?:arg)?(?:min|max)|\\operatorname\*?\s*\{\s*(?:arg\s*)?(?:\\,)?\s*(?:min|max)(?:imize)?\s*\}"
+    r"|\\(?:text|mathrm)\s*\{\s*(?:arg\s*)?(?:min|max)(?:imize)?\s*\})"
+)
+_PROBLEM = re.compile(
+    rf"\s*(?:\\underset\s*\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}\s*\{{\s*{_EXTREMUM}\s*\}}"
+    rf"|{_EXTREMUM}\s*(?:\\limits\s*)?_\s*(?P<sub>\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}|\\[A-Za-z]+|\w))"
+)
 _IN_SCRIPT = re.compile(r"[\^_]\s*\{?\s*\Z")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _DIGITS = re.compile(r"[0-9]+")
@@ -533,6 +542,7 @@ class _Translator:
     def run(self) -> tuple[str, list[int]]:
         text = self.text
         self.start, self.end = self.unwrapped()
+        self.refuse_problem()
         self.pos = self.start
         self.match_braces()
         while self.pos < self.end:
@@ -573,6 +583,21 @@ class _Translator:
         self.end_chain()
         self.check_styles()
         return self.written()
+
+    def refuse_problem(self) -> None:
+        """`\\min_x f`, whose objective is to be given; a subscript that is an index of entries is something else."""
+        found = _PROBLEM.match(self.text, self.start, self.end)
+        if found is None:
+            return
+        below = _subscript_word(found["sub"] or "")
+        if below and re.search(rf"_\{{?{re.escape(below)}\b", self.text[found.end() : self.end]):
+            return
+        problem = self.problem(PROBLEM, [Mark(self.start, found.end())], "give the objective alone")
+        objective = re.split(
+            r"\\q?quad|\\(?:text|mathrm)\s*\{\s*s", self.text[found.end() : self.end]
+        )[0]
+        problem.repairs = ((objective.strip(),),)
+        raise problem
 
     def unwrapped(self) -> tuple[int, int]:
         """The bounds of the formula, without dollar signs and their like."""
@@ -1592,15 +1617,6 @@ class _Translator:
             [Mark(at, end)],
             f"leave it out: `{func.text}` is over all entries of its argument",
         )
-        over_entries = re.search(rf"_\{{?{re.escape(sub)}\b", self.text[end:])
-        if func.text in ("max", "min") and len(self.out) == 1 and not over_entries:
-            problem.message = (
-                "the expression is what is to be differentiated, not a problem to solve"
-            )
-            problem.marks = (Mark(func.at, end),)
-            problem.help = "give the objective alone"
-            problem.repairs = ((self.text[end : self.end].strip(),),)
-            raise problem
         if func.text == "log":
             problem.help = "write `\\log(x)/\\log(b)` for another base"
         raise problem
@@ -1711,10 +1727,8 @@ class _Translator:
             problem = self.problem(
                 f"`\\{name}` is not something matgrad reads", [Mark(at, end)], _UNREAD[name]
             )
-            formula = text[self.start : self.end]
-            printed = re.compile(INDEX_SUM).match(formula, at - self.start)
-            if name == "sum" and printed is not None:
-                problem.repairs = ((index_sum(formula, printed),),)
+            if name == "sum":
+                problem.repairs = ((index_sums(text[self.start : self.end]),),)
             raise problem
         else:
             raise self.unknown(name, at, end)

@@ -485,8 +485,7 @@ def _bad_character(text: str, at: int, characters: Collection[str]) -> SyntaxPro
         message = f"`{text[start : at + 1]}`, with an accent, is not of the language"
     hints = {
         "$": "leave out the dollar signs",
-        "#": "a comment is allowed in files only; leave it out"
-        + (f": `{text[:at].strip()}`" if _is_short(text[:at].strip()) else ""),
+        "#": "leave it out",
         "%": "a comment is allowed in files only; five percent is `5/100`",
         ".": "leave it out, or write `*` for a product",
         "&": "separate the entries of a row with a comma, as in `[a, b; c, d]`",
@@ -496,9 +495,11 @@ def _bad_character(text: str, at: int, characters: Collection[str]) -> SyntaxPro
         "?": "leave it out",
         "_": "a subscript is one word of letters and digits, as in `x_in`; an entry is `x[i]` or `X[i,j]`",
     }
+    if character == "#":
+        message = "a comment is allowed in files only"
     help = hints.get(character, "")
     likely = meant(character)
-    repairs: tuple[tuple[str, ...], ...] = ()
+    repairs: tuple[tuple[str, ...], ...] = ((text[:at].strip(),),) if character in "#%" else ()
     if not help and (likely or combining):
         repairs = ((" ".join(respelled(text, characters).split()),),)
         if likely and len(unicodedata.normalize("NFD", character)) == 1:
@@ -673,14 +674,15 @@ def _unexpected(text: str, tokens: list[Token], at: int, expected: set[str]) -> 
     if token.type == "EQUALS":
         right = re.sub(r"^&|\\end\s*\{[^{}]*\}$", "", text[mark.end :].strip(" =")).strip()
         left = re.sub(r"^\\begin\s*\{[^{}]*\}", "", text[: mark.start].strip())
-        named = re.fullmatch(r"\s*\\?\w+\s*(\([\w\s,]*\))?[\s&:]*", left)
+        named = re.fullmatch(r"\s*[\\\w{}]+\s*(\([\\\w\s,]*\))?[\s&:]*", left)
         problem = SyntaxProblem(
             "an equation stands where an expression was expected",
             (mark,),
             "give the side that is to be differentiated",
             text,
         )
-        problem.repairs = ((right,),) if named and "=" not in right else ()
+        compared = text[mark.end : mark.end + 1] == "="
+        problem.repairs = ((right,),) if named and not compared and "=" not in right else ()
         return problem
     if (
         token.type == "COMMA"

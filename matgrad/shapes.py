@@ -11,6 +11,7 @@ import itertools
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -687,7 +688,7 @@ class Inference:
                     same[0].marks += tuple(m._replace(label="") for m in problem.marks)
                 elif problem.marks not in [p.marks for p in same]:
                     problems.append(problem)
-                if len(problems) == MAX_PROBLEMS:
+                if len(problems) + sum(len(p.marks) for p in same[:1]) >= MAX_PROBLEMS:
                     break
         if problems:
             # A wrong name or an unclear argument stays wrong whatever kinds the names have: it comes first.
@@ -1349,6 +1350,9 @@ class Inference:
             self.notes.append(
                 f"`{self.source(node)}` is read as `({inner}){self.text[base.end : node.end]}`"
             )
+        if exponent.value == "t" and "t" not in self.declared and base.kind == "name":
+            turned = f"{self.source(base)}'"
+            self.notes.append(f"`{self.source(node)}` is a power; the transpose is `{turned}`")
         e = self.shape(exponent)
         if e.kind != SCALAR and base.value == "e" and "e" not in self.declared:
             raise self.problem(
@@ -1358,7 +1362,7 @@ class Inference:
                 + (f", `expm({self.source(exponent)})` for the series" if e.kind == MATRIX else ""),
             )
         if e.kind != SCALAR:
-            raise self.problem(
+            problem = self.problem(
                 "an exponent is a scalar",
                 exponent,
                 help=f"`{self.source(exponent)}` is a {shape_text(e)}; for entry-by-entry powers write `.^`"
@@ -1366,6 +1370,9 @@ class Inference:
                     exponent, "integer" if self.shape(base).kind == MATRIX else "scalar"
                 ),
             )
+            if exponent.value in ("T", "H"):  # everything is real
+                problem.repairs = ((self.replaced(node, f"{_tight(self.operand(base))}'"),),)
+            raise problem
         if self.shape(base).kind == MATRIX and _whole(exponent) is None:
             self.need_square(base, "only a square matrix has powers")
             self.need_integer(node, exponent)
@@ -1392,7 +1399,7 @@ class Inference:
                 or (item.kind == "call" and name in SIZES and name not in self.declared)
             ):
                 problem = self.not_whole(item, "write a whole number")
-                root = _ROOTS.get("".join(self.source(power.args[1]).strip("{}()").split()))
+                root = _ROOTS.get(_rational(power.args[1]) or Fraction(0))
                 if root is not None:
                     whole = root.format(self.source(power.args[0]))
                     problem.repairs = ((self.replaced(power, whole),),)
@@ -1446,13 +1453,19 @@ class Inference:
                 help=f"write `{self.source(base)}` alone, or declare it as a vector",
             )
         if len(at) != count:
-            raise self.problem(
+            problem = self.problem(
                 f"a {s.kind} takes {count} {'index' if count == 1 else 'indices'}, not {len(at)}",
                 base,
                 help=f"write `{self.source(base)}[i]`"
                 if count == 1
                 else f"write `{self.source(base)}[i,j]`, `{self.source(base)}[:,j]` or `{self.source(base)}[i,:]`",
             )
+            if count == 2 and at[0].kind == "all":
+                problem.repairs = ((self.replaced(node, f"vec({self.source(base)})"),),)
+            elif count == 2:  # `X[1][2]`
+                behind = re.sub(r"\A\s*\[", ",", self.text[node.end :])
+                problem.repairs = ((self.text[: node.end - 1] + behind,),)
+            raise problem
         sizes = [s.rows, s.cols] if s.kind == MATRIX else [s.rows if s.kind == VECTOR else s.cols]
         kept: list[Dim] = []
         for item, size in zip(at, sizes, strict=True):
@@ -2019,12 +2032,20 @@ class Inference:
             if name == "sum" and len(node.args) == 2 and direction(node) is not None:
                 x = self.source(node.args[0])
                 help = f"write `sum({x})`, `colsum({x})` down the columns or `rowsum({x})`"
-            raise ShapeProblem(
+            problem = ShapeProblem(
                 f"`{name}` takes {count} argument{'s' if count != 1 else ''}, not {len(node.args)}",
                 (Mark(node.start, node.end),),
                 help,
                 self.text,
             )
+            if name == "norm" and direction(node) is not None:
+                kind = norm_name(str(_whole(node.args[1])), self.shape(node.args[0]).kind)
+                if (
+                    kind != "norm1" or self.shape(node.args[0]).kind != MATRIX
+                ):  # not entrywise there
+                    call = self.replaced(node, f"{kind}({self.source(node.args[0])})")
+                    problem.repairs = ((call,),)
+            raise problem
 
     def not_a_function(self, node: Syntax, name: str) -> NameProblem:
         written = re.match(r"\\?[^\W_]+(_\w+|_?\{\w+\})?", self.text[node.start :])
@@ -2095,14 +2116,15 @@ class Inference:
             if len(name) <= MAX_NAME
             else "declare it, if it is an unknown function"
         )
-        return NameProblem(f"there is no function `{_cut(name)}`", (mark,), help, self.text)
+        problem = NameProblem(f"there is no function `{_cut(name)}`", (mark,), help, self.text)
+        if close and not name[-1].isdigit():
+            name_end = node.start + len(as_typed)
+            problem.repairs = ((self.text[: node.start] + close + self.text[name_end:],),)
+        return problem
 
 
 # Powers of a matrix that are functions.
-_ROOTS = {
-    **dict.fromkeys(["1/2", "0.5", ".5"], "sqrtm({})"),
-    **dict.fromkeys(["-1/2", "-0.5", "-.5"], "inv(sqrtm({}))"),
-}
+_ROOTS = {Fraction(1, 2): "sqrtm({})", Fraction(-1, 2): "inv(sqrtm({}))"}
 _USUAL_MEANING = {"σ": "sigmoid", "ψ": "digamma", "Γ": "gamma"}  # of a letter that is a function
 
 
@@ -2157,6 +2179,17 @@ def _whole(node: Syntax) -> int | None:
     if node.kind == "number" and node.value.denominator == 1:
         return sign * int(node.value)
     return None
+
+
+def _rational(node: Syntax) -> Fraction | None:
+    """The value of a literal number or quotient of two, with its sign."""
+    if node.kind in ("neg", "pos"):
+        value = _rational(node.args[0])
+        return -value if value is not None and node.kind == "neg" else value
+    if node.kind == "div":
+        above, below = map(_rational, node.args)
+        return above / below if above is not None and below else None
+    return node.value if node.kind == "number" else None
 
 
 def _sized_shape(name: str, dims: list[Dim], node: Syntax, text: str) -> Shape:
@@ -2806,7 +2839,7 @@ def problem_in(text: str, declared: Mapping[str, Declared]) -> MatgradError | No
 
 def _tell_repairs(problem: MatgradError, declared: Mapping[str, Declared]) -> None:
     """Offer what may be meant, as far as it can be read: of each group of repairs the first that leaves nothing wrong, or
-    else the first of all that leaves something else."""
+    else, where nothing was read behind the problem, the first that lets the rest be read."""
     for p in (problem, *problem.others):
         mending: list[str] = []
         changing: list[str] = []
@@ -2818,7 +2851,8 @@ def _tell_repairs(problem: MatgradError, declared: Mapping[str, Declared]) -> No
                 if left is None:
                     mending.append(text)
                     break
-                if not isinstance(left, SyntaxProblem | LimitProblem) and left.message != p.message:
+                further = isinstance(left, NameProblem | ShapeProblem)
+                if isinstance(p, SyntaxProblem) and further and left.message != p.message:
                     changing.append(text)
         told = mending or changing[:1]
         if told:

@@ -23,6 +23,7 @@ class Slip(NamedTuple):
     message: str
     repair: str | tuple[str, ...] = ""
     words: str = ""
+    latex: bool = True  # it is a slip in LaTeX too
 
     @property
     def repairs(self) -> tuple[str, ...]:
@@ -43,11 +44,18 @@ INDEX_SUM = (
 _DIRECTED = "mean|max|min|prod|cumsum|softmax|logsoftmax|logsumexp"
 _OPERAND = r"(?:\b[A-Za-z]\w*|\([^()]*\))"  # in simple cases
 
+PROBLEM = "the expression is what is to be differentiated, not a problem to solve"
+
 # In order: the first that covers the character at fault is the one that is told.
 SLIPS = [
     Slip(
         r"^\s*(?:lambda\s+\w+(?:\s*,\s*\w+)*\s*:|@\s*\([\w\s,]*\)|\(?[\w\s,]+\)?\s*(?:->|=>|↦|→))\s*",
         "a function is given by its formula alone",
+        " ",
+    ),
+    Slip(
+        r"^\s*(?:arg\s*)?(?:max|min)(?:imi[sz]e)?(?:_(?:\{[^{}]*\}|\w+))?\s+(?=.*)",
+        PROBLEM,
         " ",
     ),
     Slip(INDEX_SUM, "a sum stands in one call, with its range", words=_SUMS),
@@ -94,6 +102,11 @@ SLIPS = [
         "an argument with a name is not of the language",
         words="`rowsum(X)` is the sum along each row, `colsum(X)` down each column; `softmax(X, 2)` takes the"
         " direction as a number, 1 down the columns and 2 along the rows",
+    ),
+    Slip(
+        r"\b(?:\w+\.)*einsum\(.*\)",
+        "a sum over indices is written as a product, or as a sum",
+        words="write `A*B`, `A'*B`, `A*B'`, `tr(A*B)`, `sum(A.*B)` or `sum(i=1:n, x[i]^2)`",
     ),
     *(
         Slip(pattern, "the size of a value is a function of it", repair)
@@ -159,15 +172,25 @@ SLIPS = [
         "a transpose is written `^⊤`, `^T` or `'`",
         "^⊤",
     ),
+    Slip(
+        r"\b(?P<f>ones|zeros)\(\((?P<n>\w+),\s*1\)\)",
+        "sizes stand in the brackets of the function",
+        r"\g<f>(\g<n>)",
+    ),
+    Slip(
+        r"\b(?P<f>ones|zeros)\(\((?P<n>[^()]*)\)\)",
+        "sizes stand in the brackets of the function",
+        r"\g<f>(\g<n>)",
+    ),
     Slip(r"\.\*\*", "a power of the entries is written `.^`", ".^"),
     Slip(
-        rf"(?P<x>{_OPERAND})\s*\^\s*(?:\{{\s*\+\s*\}}|\+)",
+        rf"(?P<x>{_OPERAND})(?:\s*\^\s*(?:\{{\s*\+\s*\}}|\+)|⁺)",
         "the pseudo-inverse is a function",
         r"pinv(\g<x>)",
         "write `pinv(X)`",
     ),
     Slip(
-        rf"(?P<x>{_OPERAND})\s*\^\s*\{{?\s*[†]\s*\}}?",
+        rf"(?P<x>{_OPERAND})\s*\^?\s*\{{?\s*†\s*\}}?",
         "this sign has two meanings",
         words="write `pinv(X)` for the pseudo-inverse, `X'` for the transpose",
     ),
@@ -220,6 +243,9 @@ SLIPS = [
     ),
     Slip(r"\bexp\s*\^\s*(?P<x>\w+|\([^()]*\))", "`exp` is a function, not a number", r"exp(\g<x>)"),
     Slip(
+        r"\b(?P<x>[A-Za-z]\w*)\(\s*:\s*\)", "all entries as one column are `vec(X)`", r"vec(\g<x>)"
+    ),
+    Slip(
         r"\b(?P<x>[A-Za-z]\w*)\((?P<i>\s*:[^()]*|[^():]*,\s*:\s*)\)",
         "an index stands in square brackets",
         r"\g<x>[\g<i>]",
@@ -258,6 +284,7 @@ SLIPS = [
         r"(?<![\w^_])\{(?P<x>[^{}]*)\}",
         "what belongs together stands in round brackets",
         r"(\g<x>)",
+        latex=False,
     ),
     Slip(
         r"[∇∂]",
@@ -290,6 +317,10 @@ ELSEWHERE = {
     "heaviside": "it is constant almost everywhere; `sign(x)` is -1 or 1, `relu(x)` is its integral",
     "eig": "write `eigmax(S)` or `eigmin(S)` of a symmetric matrix",
     "svd": "write `specnorm(X)` for the largest singular value, `nucnorm(X)` for their sum",
+    **dict.fromkeys(
+        ["grad", "gradient", "jacobian", "hessian", "derivative"],
+        "the derivative is what is looked for: give the function alone, and its variable with `--wrt`",
+    ),
     "conj": "everything is real here: leave it out",
     "real": "everything is real here: leave it out",
 }
@@ -317,6 +348,8 @@ CALLED = {
     "numel": ("len({0})", "rows({0})*cols({0})"),
     "size": ("len({0})", "rows({0})*cols({0})"),
     "identity": ("eye({0})",),
+    "zeros_like": ("zeros(len({0}))", "zeros(rows({0}), cols({0}))"),
+    "ones_like": ("ones(len({0}))", "ones(rows({0}), cols({0}))"),
     "sumsq": ("{0}'*{0}", "norm({0})^2"),
     "sse": ("norm({0} - {1})^2",),
     "mse": ("mean(({0} - {1}).^2)",),
@@ -359,7 +392,9 @@ OTHERWISE = {
     "l1norm": "norm1",
     "l2norm": "norm2",
     "kroneckerproduct": "kron",
-    "expit": "sigmoid",
+    **dict.fromkeys(["expit", "sigm"], "sigmoid"),
+    **dict.fromkeys(["maximum", "fmax", "amax"], "max"),
+    **dict.fromkeys(["minimum", "fmin", "amin"], "min"),
     "matrixexp": "expm",
     "matrix_exp": "expm",
     "cholesky": "chol",
@@ -487,6 +522,9 @@ def declarations_meant(text: str) -> list[list[str]]:
     return meant
 
 
+NEAR = 400  # characters
+
+
 class Found(NamedTuple):
     """A slip in a text: the characters, what is wrong, what to do, and texts that may be meant, the likeliest first."""
 
@@ -498,9 +536,13 @@ class Found(NamedTuple):
 
 
 def find(text: str, at: int) -> Found | None:
-    """The slip at the character `at` of a text that is wrong there."""
+    """The slip at the character `at` of a text that is wrong there; of a long text only what stands near is looked at."""
+    if len(text) > NEAR:
+        first = max(0, at - NEAR // 2)
+        near = find(text[first : first + NEAR], at - first)
+        return near and near._replace(start=near.start + first, end=near.end + first, repairs=())
     for slip in SLIPS:
-        for m in re.finditer(slip.pattern, text):
+        for m in re.finditer(slip.pattern, text) if slip.latex or "\\" not in text else ():
             if m.start() <= at < m.end():
                 alone = _made(slip.repairs[0], m) if slip.repairs else ""
                 help = slip.words or (
@@ -508,7 +550,7 @@ def find(text: str, at: int) -> Found | None:
                 )
                 wholes = [whole for repair in slip.repairs for whole in _wholes(text, m, repair)]
                 if m.re.pattern == INDEX_SUM:
-                    wholes.append(index_sum(text, m))
+                    wholes.append(index_sums(text))
                 return Found(m.start(), m.end(), slip.message, help, tuple(filter(None, wholes)))
     return None
 
@@ -530,8 +572,14 @@ def _made(repair: str, found: re.Match[str]) -> str:
     return ((head.lower() if lower else head) + bracket + rest).strip(" ")
 
 
-def index_sum(text: str, found: re.Match[str]) -> str:
-    """A text with `sum(i=1:n, x[i]^2)` for a printed sum; empty where entries cannot be told from vectors."""
+def index_sums(text: str) -> str:
+    """A text with `sum(i=1:n, x[i]^2)` for each printed sum; empty where entries cannot be told from vectors."""
+    while len(text) <= NEAR and (printed := list(re.finditer(INDEX_SUM, text))):
+        text = _index_sum(text, printed[-1])
+    return text
+
+
+def _index_sum(text: str, found: re.Match[str]) -> str:
     i, a, n = found["i"], found["a"], found["n"] or found["m"]
     depth, end, begun = 0, found.end(), False
     while end < len(text) and depth >= 0:
@@ -543,8 +591,9 @@ def index_sum(text: str, found: re.Match[str]) -> str:
             break
         begun = begun or not c.isspace()
         end += 1
+    end -= len("\\right") if text[:end].endswith("\\right") else 0
     body = text[found.end() : end].strip()
-    if not body or re.search(r"['ᵀ⊤‖]|\^\s*\{?\s*(?:\\top|T\b)|\\\||\|\||\\sum|∑", body):
+    if not body or re.search(r"['ᵀ⊤‖]|\^\s*\{?\s*(?:\\top|T\b)|\\\||\|\|", body):
         return ""
     body = re.sub(rf"(?<=\w)_(?:{i}(?![A-Za-z0-9])|\{{{i}\}})", f"[{i}]", body)
     body = re.sub(r"(?<=\w)_\{\s*(\w)\s*,?\s*(\w)\s*\}", r"[\1,\2]", body)
@@ -626,7 +675,8 @@ def calls_meant(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
     if forms and ("{1}" in forms[0]) == (len(arguments) == 2):
         found = (form.format(*tight) for form in forms)
         calls = (re.sub(r"\((\([^()]*\))\)", r"\1", call) for call in found)
-        return tuple(c if re.fullmatch(r"\w+\([^()]*\)", c) else f"({c})" for c in calls)
+        atom = r"\w+\((?:[^()]|\([^()]*\))*\)"
+        return tuple(c if re.fullmatch(atom, c) else f"({c})" for c in calls)
     return (
         (f"{known}({', '.join(arguments)})",) if known not in {lower, *ELSEWHERE, *CALLED} else ()
     )

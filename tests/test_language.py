@@ -461,7 +461,7 @@ ERRORS: list[tuple[type[MatgradError], str, str, str, list[str], str]] = [
      "write `f*o*o` for a product, or declare it: `--let 'foo: vector'`"),
     (NameProblem, 'sinn(x)', '',
      'there is no function `sinn`', ['sinn'],
-     'did you mean `sin`?'),
+     'write `sin(x)`'),
     (SyntaxProblem, 'cosh + 1', '',
      '`cosh` stands here without an argument', ['cosh'],
      'write `cosh(x)`'),
