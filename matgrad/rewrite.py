@@ -751,6 +751,8 @@ def _index_sum_factor(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
     """sum(i, tr(M_i E)) -> tr(sum(i, M_i) E), and the same for M_i E."""
     name, first, last = e.data
     factor, moving, trace = split_term(e.args[0], depends)
+    if name in ex.free_indices(moving):
+        return e
     product = ex.mul(ex.sum_over(name, first, last, factor), moving)
     return ex.call("tr", (product,), ex.SCALAR_SHAPE) if trace else product
 

@@ -578,6 +578,8 @@ def _known_runs(e: Expr, recorder: Recorder) -> Expr:
     for link in e.chain:
         while link.op in ("transpose", "inv"):
             link = link.args[0]
+        if link.op == "chol" and not has_property(link.args[0], "spd"):
+            continue  # of another matrix it is the factor of (X + X')/2
         for rule in _RUNS.get(link.op, ()):
             left = instance(rule, {"X": link.args[0]})[0]
             run = left.chain

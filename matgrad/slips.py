@@ -672,7 +672,7 @@ def calls_meant(name: str, arguments: Sequence[str]) -> tuple[str, ...]:
         form = SIZE_OF.get(int(arguments[1]) if arguments[1] in ("1", "2") else 0)
         return (form.format(arguments[0]),) if form else ()
     forms = CALLED.get(known, ())
-    if forms and ("{1}" in forms[0]) == (len(arguments) == 2):
+    if forms and 1 + ("{1}" in forms[0]) == len(arguments):
         found = (form.format(*tight) for form in forms)
         calls = (re.sub(r"\((\([^()]*\))\)", r"\1", call) for call in found)
         atom = r"\w+\((?:[^()]|\([^()]*\))*\)"

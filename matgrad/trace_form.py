@@ -324,7 +324,8 @@ def _index_sum_step(term: Expr, link: Expr, recorder: Recorder) -> Expr:
     after = _inside(term, summand, recorder)
     if after is not term:
         return after
-    return recorder.run("index-sum-factor", term, link)
+    after = recorder.run("index-sum-factor", term, link)
+    return after if after is not term else _fallback(term, link, recorder)
 
 
 def _inner_dot(chain: tuple[Expr, ...]) -> tuple[int, int] | None:

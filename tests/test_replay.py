@@ -272,3 +272,25 @@ def test_pseudoinverses_of_what_turns(text: str) -> None:
     found = matgrad.diff(text, wrt="z", let=["C: matrix(n, p)", "S: symmetric(n)"])
     assert found.replay() is found.mixed
     assert found.check is not None and found.check.ok
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "let"),
+    [
+        # The factor of a matrix that nothing says is symmetric is that of its symmetric part.
+        ("sum(ln(diag(chol(P))))", "P", []),
+        # What the number comes out of depends on the index.
+        (
+            "gelu(sum(k=1:3, [r, c; s', e; ones(n)', g][k,:]/k))",
+            "e",
+            ["r: row(n)", "s: vector(n)", "e: scalar"],
+        ),
+    ],
+)
+def test_found_by_chance(text: str, wrt: str, let: list[str]) -> None:
+    for order in (1, 2):
+        if order == 2 and wrt == "P":
+            continue
+        d = matgrad.diff(text, wrt, let=let, order=order)
+        assert d.check is not None and d.check.ok and d.check.points
+        d.replay()
