@@ -166,13 +166,15 @@ def _too_large() -> LimitProblem:
 
 def num(value: int | Fraction) -> Expr:
     """A number, exact."""
+    if value is ONE_F:
+        return ONE
     value = Fraction(value)
     if value.numerator.bit_length() + value.denominator.bit_length() > MAX_NUMBER_BITS:
         raise _too_large()
     return make(NUM, value, (), SCALAR_SHAPE)
 
 
-ZERO, ONE = num(0), num(1)
+ZERO, ONE = num(0), make(NUM, ONE_F, (), SCALAR_SHAPE)
 
 
 def var(name: str, shape: Shape, properties: Iterable[str] = ()) -> Expr:
@@ -392,10 +394,12 @@ def mul(*factors: Expr) -> Expr:
 
     for f in factors:
         if f.kind == NUM:
-            coefficient *= f.data
+            if f is not ONE:
+                coefficient *= f.data
             continue
         if f.kind == MUL:
-            coefficient *= f.data[0]
+            if f.data[0] is not ONE_F:
+                coefficient *= f.data[0]
             count = f.data[1]
             if count:
                 ordered = ordered and _follows(scalars, f.args[0])
@@ -430,13 +434,19 @@ def mul(*factors: Expr) -> Expr:
                 chain.pop()
             chain.append(link)
     shape = _product_shape(chain[0], chain[-1]) if chain else SCALAR_SHAPE
-    if zero or coefficient == 0:
+    if zero:
         return zeros(shape)
-    if coefficient.numerator.bit_length() + coefficient.denominator.bit_length() > MAX_NUMBER_BITS:
-        raise _too_large()
+    if coefficient is not ONE_F:
+        if coefficient == 0:
+            return zeros(shape)
+        parts = coefficient.numerator, coefficient.denominator
+        if sum(map(int.bit_length, parts)) > MAX_NUMBER_BITS:
+            raise _too_large()
+        if parts == (1, 1):
+            coefficient = ONE_F
     if not scalars and not chain:
         return num(coefficient)
-    if coefficient == 1 and len(scalars) + len(chain) == 1:
+    if coefficient is ONE_F and len(scalars) + len(chain) == 1:
         return scalars[0] if scalars else chain[0]
     if not ordered:
         scalars.sort(key=_scalar_order)
@@ -721,7 +731,7 @@ def rebuild(e: Expr, args: tuple[Expr, ...]) -> Expr:
     if kind == ADD:
         return add(*args)
     if kind == MUL:
-        return mul(num(e.data[0]), *args)
+        return mul(*args) if e.data[0] is ONE_F else mul(num(e.data[0]), *args)
     if kind == STACK:
         return stack(args, e.data)
     if kind == INDEX:
