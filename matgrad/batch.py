@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -10,6 +9,8 @@ from matgrad.derive import Derivation, diff
 from matgrad.errors import InternalError, MatgradError
 from matgrad.render.problems import error_object
 from matgrad.render.report import answer_texts
+from matgrad.render.text import render
+from matgrad.statements import request
 from matgrad.timer import Timer
 
 
@@ -43,14 +44,13 @@ def items(lines: Iterable[str]) -> Iterator[Item]:
 
 def settle(item: Item, setting: Setting) -> tuple[dict[str, Any], int]:
     """The object for one line, and the exit code that it would have alone. Never raises but to stop the program."""
-    expression, _, named = item.text.partition(" wrt ")
-    wrt = tuple(re.split(r"[\s,]+", named.strip())) if named.strip() else setting.wrt
-    head: dict[str, Any] = {"line": item.number, "expression": expression.strip()}
+    expression, wrt = request(item.text)
+    head: dict[str, Any] = {"line": item.number, "expression": expression}
     try:
         with Timer(setting.timeout):
             derivation = diff(
                 expression,
-                wrt or None,
+                wrt or setting.wrt or None,
                 background=setting.let,
                 order=setting.order,
                 layout=setting.layout,
@@ -60,6 +60,7 @@ def settle(item: Item, setting: Setting) -> tuple[dict[str, Any], int]:
             )
             return head | _answer(derivation), 0
     except MatgradError as problem:
+        problem.help = problem.help.replace("add `--wrt ", "add `wrt ")
         found = problem
     except Exception as problem:
         found = InternalError(f"internal error: {type(problem).__name__}: {problem}")
@@ -68,7 +69,7 @@ def settle(item: Item, setting: Setting) -> tuple[dict[str, Any], int]:
 
 def _answer(d: Derivation) -> dict[str, Any]:
     derivatives = [
-        {"wrt": part.wrt.data[0], "matgrad": text, "shape": str(part.derivative.shape)}
+        {"wrt": render(d.entry or part.wrt), "matgrad": text, "shape": str(part.derivative.shape)}
         for part, text in zip(d.parts, answer_texts(d), strict=True)
     ]
     check = d.check

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from matgrad.derive import declarations, diff
 from matgrad.errors import UsageError
 from matgrad.render.report import text_report
+from matgrad.statements import request
 from matgrad.timer import Timer
 
 HELP = """x'A x wrt x         the derivative; `wrt x` may be left out if there is only one variable
@@ -49,13 +48,13 @@ class Session:
             return self._forget(rest)
         if word == "steps" and rest:
             return self._show(rest)
-        expression, _, named = line.removeprefix("diff ").partition(" wrt ")
+        expression, wrt = request(line.removeprefix("diff "))
         with Timer(self.timeout):
-            derivation = diff(
-                expression,
-                re.split(r"[\s,]+", named.strip()) if named.strip() else None,
-                background=list(self.declared.values()),
-            )
+            try:
+                derivation = diff(expression, wrt or None, background=list(self.declared.values()))
+            except UsageError as problem:
+                problem.help = problem.help.replace("add `--wrt ", "add `wrt ")
+                raise
             return text_report(derivation, self.style, self.steps, self.width, None)
 
     def _declare(self, text: str) -> str:

@@ -35,6 +35,12 @@ _WORDS = {
 }
 
 
+def request(text: str) -> tuple[str, tuple[str, ...]]:
+    """The expression of a line `EXPR` or `EXPR wrt X, Y`, and what stands behind `wrt`: `X[i,j]` is one."""
+    expression, _, named = text.partition(" wrt ")
+    return expression.strip(), tuple(re.findall(r"(?:[^\s,\[]|\[[^\]]*\]?)+", named))
+
+
 class Statement(NamedTuple):
     """One `diff EXPR wrt X = CLAIM`, with the declarations in force where it stands."""
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from matgrad.batch import Item, Setting, items, settle, settle_all
-from matgrad.errors import MatgradError
+from matgrad.errors import MatgradError, UsageError
 from matgrad.session import HELP, Session
+from matgrad.statements import request
 
 
 def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -160,3 +161,17 @@ def test_errors_do_not_end_a_session() -> None:
     assert "2 x" in done.stdout
     assert "`let foo: vector`" in done.stderr
     assert "never" not in done.stdout + done.stderr
+
+
+def test_what_stands_behind_wrt() -> None:
+    assert request("x'A x wrt x, A") == ("x'A x", ("x", "A"))
+    assert request("tr(X*X)  wrt X[1, 2] X[i,j]") == ("tr(X*X)", ("X[1, 2]", "X[i,j]"))
+    assert request("x'x") == ("x'x", ())
+    (entry, _), (open_, code) = (
+        settle(Item(1, text), Setting()) for text in ("tr(X*X) wrt X[1, 2]", "x'A x")
+    )
+    assert entry["derivatives"] == [{"wrt": "X[1,2]", "matgrad": "2 X[2,1]", "shape": "scalar"}]
+    assert (open_["error"]["help"], code) == ("add `wrt x`", 2)
+    with pytest.raises(UsageError) as problem:
+        Session().answer("x'A x")
+    assert problem.value.help == "add `wrt x`"
