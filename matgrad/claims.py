@@ -548,6 +548,8 @@ def further_assumptions(d: Derivation, claim: Expr) -> list[tuple[str, Expr]]:
         if e.kind != ex.CALL:
             continue
         wanted = list(assumptions(e)) if e.op in FUNCTIONS else []
+        # A claim has a value where it is not differentiable: ‖x‖ at 0.
+        wanted = [a for a in wanted if a[0] not in ("nonzero", "free of zeros", "of constant rank")]
         if e.op == "inv" and not has_property(e.args[0], "invertible"):
             wanted.append(("invertible", e.args[0]))
         for item in wanted:
