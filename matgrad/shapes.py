@@ -800,7 +800,8 @@ class Inference:
             if count != also or len(factors) != len(others):
                 return False
             pairs.extend(zip(self.in_order(factors), self.in_order(others), strict=True))
-        if self.current is not None:
+        powers = len(one) == 1 and len(set(one[0][0])) == len(set(other[0][0])) == 1
+        if self.current is not None and not powers:  # n n = d d leaves no other way
             self.notes.append(
                 f"the sizes in `{self.source(self.current)}` are taken to agree part by part"
             )
