@@ -1467,6 +1467,7 @@ class Recorder:
     def __init__(self, wrt: tuple[Expr, ...], adjugate: bool = False) -> None:
         self.wrt = wrt
         self.adjugate = adjugate  # whether d det(X) is written with adj(X)
+        self.trials = 0  # how many recorders this one is tried out for, each within the other
         self.trying = False  # whether it is found out where multiplying out leads, which is not asked again within
         self.keeps_symmetry = False  # whether factors stay in the terms of a sum on both sides
         self.steps: list[Step] = []
@@ -1488,6 +1489,7 @@ class Recorder:
         other = Recorder(self.wrt, self.adjugate)
         other.enter(self.phase)
         other.keeps_symmetry, other.trying = self.keeps_symmetry, self.trying
+        other.trials = self.trials + 1
         return other
 
     def mark(self) -> tuple[int, dict[Expr, Expr]]:

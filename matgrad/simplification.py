@@ -547,7 +547,7 @@ def _join_divisors(e: Expr, recorder: Recorder) -> Expr:
         c, total = s.args[0], t.args[0]
         if total.kind == ex.ADD and any(_divides(c, u) for u in total.args):
             a, b = total.args[0], ex.add(*total.args[1:])
-            joined = _normal(ex.add(ex.mul(c, a), ex.mul(c, b)), recorder.scratch())
+            joined = _tried(ex.add(ex.mul(c, a), ex.mul(c, b)), recorder)
             if cost(joined) < cost(c) + cost(total):
                 return recorder.apply("divisor-into-sum", e, a=a, b=b, c=c)
     return e
@@ -1045,7 +1045,7 @@ def _join_index_sums(e: Expr, recorder: Recorder) -> Expr:
     for s, t in _pairs(list(e.args)):
         joined = joined_sums(s, t)
         if joined is not None:
-            after = _normal(joined, recorder.scratch())
+            after = _tried(joined, recorder)
             if cost(after) < cost(ex.add(s, t)):
                 return recorder.run("index-sum-join", e, ex.add(s, t))
     return e
@@ -1064,7 +1064,7 @@ def _join_krons(e: Expr, recorder: Recorder) -> Expr:
             if shared.shape.kind != ex.MATRIX and any(_is(k, "kron") for k in (*x.chain, *y.chain)):
                 continue  # a row and a column have to meet first
             x, y = ex.mul(_scalars_of(s), x), ex.mul(_scalars_of(t), y)
-            inner = _normal(ex.add(x, y), recorder.scratch())
+            inner = _tried(ex.add(x, y), recorder)
             after = ex.kron(inner, shared) if left else ex.kron(shared, inner)
             if cost(after) < cost(ex.add(s, t)):
                 side = "left" if left else "right"
@@ -1086,7 +1086,7 @@ def _mix_logistics(e: Expr, recorder: Recorder) -> Expr:
                 continue
             a, b = _rest_of_factors(s, mirrored), _rest_of_factors(t, logistic)
             mixed = ex.add(a, ex.hadamard(ex.sub(b, a), logistic))
-            after = _normal(mixed, recorder.scratch())
+            after = _tried(mixed, recorder)
             if cost(after) < cost(ex.add(s, t)):
                 return recorder.apply("logistic-mixture", e, x=a, y=b, z=z)
     return e
@@ -1123,7 +1123,7 @@ def _over_inverse(e: Expr, recorder: Recorder) -> Expr:
                 rest = t.chain[:-1] if side else t.chain[1:]
                 a = ex.mul(_scalars_of(t), *rest)
                 b = ex.transpose(base) if turned else base
-                inner = _normal(push_transposes(ex.add(a, ex.mul(c, b))), recorder.scratch())
+                inner = _tried(push_transposes(ex.add(a, ex.mul(c, b))), recorder)
                 after = ex.mul(inner, link) if side else ex.mul(link, inner)
                 if cost(after) < cost(ex.add(t, one)):
                     rule = f"over-inverse-{left}" + ("-transposed" if turned else "")
@@ -1179,6 +1179,14 @@ def _cost_of_normal(e: Expr, scratch: Recorder) -> float:
         return math.inf
 
 
+MAX_TRIALS = 2  # what is tried is simplified, and more may be tried in that
+
+
+def _tried(e: Expr, recorder: Recorder) -> Expr:
+    """What e is simplified to, to see whether a rule would make something shorter."""
+    return _normal(e, recorder.scratch()) if recorder.trials < MAX_TRIALS else e
+
+
 def _may_cancel(e: Expr) -> bool:
     """Whether a product has a sum in it, and something else that its terms may cancel with."""
     sums = [
@@ -1202,9 +1210,7 @@ def _common_divisor(e: Expr, recorder: Recorder) -> Expr:
                 if a.chain != b.chain and not e.is_scalar:
                     continue
                 a, b = (a, b) if e.is_scalar else (_scalars_of(a), _scalars_of(b))
-                above = simplify(
-                    ex.add(ex.mul(a, ex.power(x, ex.num(q - p))), b), recorder.scratch()
-                )
+                above = _tried(ex.add(ex.mul(a, ex.power(x, ex.num(q - p))), b), recorder)
                 after = ex.mul(above, ex.power(x, ex.num(-q)), shared)
                 if cost(after) < cost(ex.add(s, t)):
                     return recorder.apply(
