@@ -467,15 +467,18 @@ def _index_sum_rule(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 
 def _repeated_factors(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
-    """A run of equal factors as a power, in every product."""
+    """A run of equal factors as a power, in every product; equal numbers wherever they stand."""
 
     def change(node: Expr) -> Expr:
-        chain = node.chain
-        if node.kind != ex.MUL or not any(a is b for a, b in itertools.pairwise(chain)):
+        if node.kind != ex.MUL:
             return node
+        chain, numbers = node.chain, Counter(node.scalars)
         runs = [(link, len(list(run))) for link, run in itertools.groupby(chain)]
+        if len(runs) == len(chain) and len(numbers) == len(node.scalars):
+            return node
         links = (ex.power(link, ex.num(count)) for link, count in runs)
-        return ex.mul(ex.num(node.coefficient), *node.scalars, ex.mul(*links))
+        scalars = (ex.power(s, ex.num(count)) for s, count in numbers.items())
+        return ex.mul(ex.num(node.coefficient), *scalars, ex.mul(*links))
 
     return ex.transform(e, change)
 
@@ -617,7 +620,7 @@ def _index_sum_join(e: Expr, depends: Callable[[Expr], bool]) -> Expr:
 
 
 def joined_sums(s: Expr, t: Expr) -> Expr | None:
-    """sum(i, X) + sum(i, Y) as sum(i, X + Y), if both are sums over one range; scalars before them go inside."""
+    """sum(i, X) + sum(i, Y) as sum(i, X + Y), if both are sums over one range; what stands before them goes inside."""
     found = []
     for term in (s, t):
         inner = term.args[-1] if term.kind == ex.MUL and len(term.args) else term
@@ -631,11 +634,10 @@ def joined_sums(s: Expr, t: Expr) -> Expr | None:
     name, first, last = a.data
     other = b.args[0]
     if b.data[0] != name:
-        if name in ex.index_names(other) or name in ex.index_names(ex.mul(*before_b, ex.ONE)):
+        if any(name in ex.index_names(x) for x in (other, *before_b)):
             return None
         other = ex.rename_index(other, b.data[0], name)
-    outer = ex.index_names(ex.mul(*before_a, *before_b, ex.ONE))
-    if name in outer:
+    if any(name in ex.index_names(x) for x in (*before_a, *before_b)):
         return None
     return ex.sum_over(
         name, first, last, ex.add(ex.mul(*before_a, a.args[0]), ex.mul(*before_b, other))

@@ -285,11 +285,19 @@ def test_pseudoinverses_of_what_turns(text: str) -> None:
             "e",
             ["r: row(n)", "s: vector(n)", "e: scalar"],
         ),
+        # Sums over one range with matrices before them that do not fit together.
+        (
+            "norm([ones(n); b] [z', c]) sum(k=1:p, (ones(p, 3) kron(ones(m)', [x'; s'; z']))[k,:])",
+            "z",
+            ["b: scalar", "z: vector(n)", "c: positive", "x: vector(n)", "s: vector(n)"],
+        ),
+        # What is tried within a trial ends.
+        ("cosh(silu(a))", "a", ["a: scalar"]),
     ],
 )
 def test_found_by_chance(text: str, wrt: str, let: list[str]) -> None:
     for order in (1, 2):
-        if order == 2 and wrt == "P":
+        if order == 2 and wrt in ("P", "z"):
             continue
         d = matgrad.diff(text, wrt, let=let, order=order)
         assert d.check is not None and d.check.ok and d.check.points

@@ -100,7 +100,8 @@ def rsv(X: Array) -> Array:
 def polar(X: Array) -> Array:
     """U V' of the singular value decomposition U S V', of its positive singular values."""
     U, s, Vt = jnp.linalg.svd(X, full_matrices=False)
-    return U * (s > 1000 * jnp.finfo(s.dtype).eps * s[0]) @ Vt
+    rounding = s[0] - jnp.nextafter(s[0], jnp.zeros_like(s[0]))
+    return U * (s > 1000 * rounding) @ Vt
 
 
 def indmax(x: Array) -> Array:
