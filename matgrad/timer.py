@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from types import FrameType
+
 from matgrad.errors import LimitProblem
+
+AGAIN = 0.02  # seconds until the next try, where the computation could not be ended
 
 
 class Timer:
@@ -24,8 +28,16 @@ class Timer:
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
 
-    def stop(self, *_: object) -> None:
+    def stop(self, _: int, frame: FrameType | None) -> None:
         """The signal's handler."""
+        import signal
+
+        while frame is not None:
+            # While a node is forgotten, an exception would be printed and lost.
+            if frame.f_code.co_name == "remove" and frame.f_globals.get("__name__") == "weakref":
+                signal.setitimer(signal.ITIMER_REAL, AGAIN)
+                return
+            frame = frame.f_back
         raise LimitProblem(
             f"no answer within {self.seconds:g} seconds",
             help="give more time with `--timeout SECONDS`",

@@ -7,11 +7,14 @@ import resource
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
+from matgrad.errors import LimitProblem
 from matgrad.parse import MAX_LENGTH
 from matgrad.shapes import MAX_PRODUCT, MAX_SUM
+from matgrad.timer import Timer
 
 GIGABYTE = 1 << 30
 
@@ -78,3 +81,13 @@ def test_memory_of_a_large_expression() -> None:
     done = run(text, "--no-check", "--wrt", "x", "--timeout", "100")
     assert done.returncode == 0
     assert " where " in done.stdout
+
+
+def test_the_time_is_not_lost_while_a_node_is_forgotten() -> None:
+    """What is raised in the callback of a weak reference is printed and swallowed; the timer tries again."""
+    timer = Timer(20)
+    space: dict[str, Any] = {"__name__": "weakref", "timer": timer, "frame": sys._getframe}
+    exec("def remove():\n    return timer.stop(14, frame())", space)
+    with pytest.raises(LimitProblem), timer:
+        assert space["remove"]() is None
+        time.sleep(5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -135,3 +137,19 @@ def test_a_derivative_that_is_rounding_noise(seed: int) -> None:
     text = "softmax(exp(ones(3, n + 1))/(s*t), 1)"
     let = ["s: scalar", "t: scalar"]
     assert matgrad.diff(text, wrt="s", let=let, order=2, seed=seed).check is not None
+
+
+def test_long_products_and_sums_are_evaluated() -> None:
+    """Python's parser recurses on the depth of `a*b*c*...`."""
+    x = ex.var("x", ex.SCALAR_SHAPE)
+    y = [ex.var(f"y{i}", ex.SCALAR_SHAPE) for i in range(4)]
+    powers = [ex.power(x, ex.num(Fraction(1, i + 2))) for i in range(5000)]
+    total = ex.add(*powers)
+    product = ex.mul(*powers)
+    entries = ex.hadamard(*(ex.epower(ex.var("v", ex.vector_shape(2)), p.args[1]) for p in powers))
+    found = compiled([total, product, entries], [x, ex.var("v", ex.vector_shape(2)), *y])(
+        [np.float64(1.0), np.ones(2), *[np.float64(0)] * 4], {}, {}
+    )
+    assert found[0] == 5000
+    assert found[1] == 1
+    assert list(found[2]) == [1, 1]

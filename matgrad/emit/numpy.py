@@ -60,7 +60,7 @@ class Program:
             self.lines.append(f"{step} = {code}")
             code = step
         outer = [self.add(ex.num(e.coefficient)), *(self.add(x) for x in e.scalars)]
-        self.lines.append(f"{name} = {'*'.join([*outer, code])}")
+        self.lines.append(f"{name} = {_joined([*outer, code], '*')}")
 
     def _loop(self, e: Expr, name: str) -> None:
         """The assignments of a sum over an index; what is computed inside is not known outside."""
@@ -124,7 +124,7 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
     if kind == ex.CONST:
         return _constant(e, indices)
     if kind == ex.ADD:
-        return " + ".join(args)
+        return _joined(args, " + ")
     if kind == ex.MUL:
         return _product(e, args)
     if kind == ex.STACK:
@@ -143,7 +143,7 @@ def _code(e: Expr, args: list[str], indices: Mapping[str, str]) -> str:
         order = f", {len(marks)}" if marks else ""
         return f"functions[{name!r}]({args[0]}, {shape}{order}){flat}"
     if e.op == "hadamard":
-        return "*".join(args)
+        return _joined(args, "*")
     if e.op == "group":
         return args[0]
     if e.op == "kron":
@@ -207,7 +207,16 @@ def _product(e: Expr, args: list[str]) -> str:
             for right, right_kind in links[1:]:
                 code, kind = _pair(code, kind, right, right_kind)
         parts.append(code if len(links) == 1 else f"({code})")
-    return "*".join(parts)
+    return _joined(parts, "*")
+
+
+def _joined(parts: list[str], sign: str) -> str:
+    """A sum or a product of many parts in groups: Python's own parser recurses on the depth of `a*b*c*...`."""
+    while len(parts) > MAX_NESTED:
+        parts = [
+            f"({sign.join(parts[i : i + MAX_NESTED])})" for i in range(0, len(parts), MAX_NESTED)
+        ]
+    return sign.join(parts)
 
 
 def _pair(a: str, s: str, b: str, t: str) -> tuple[str, str]:
