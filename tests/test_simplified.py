@@ -56,7 +56,7 @@ def typed_alone(e: Expr) -> Typed:
         ("log(sum(exp(x)))", (), "logsumexp(x)"),
         ("exp(x)/sum(exp(x))", (), "softmax(x)"),
         ("abs(x).*sign(x)", (), "x"),
-        ("sign(c)/abs(c)", (), "c^-1"),
+        ("sign(c)/abs(c)", (), "1/c"),
         ("y.*sigmoid(-z) - (1 - y).*sigmoid(z)", ("y: vector",), "y - sigmoid(z)"),
         ("c*sigmoid(-d) - (1 - c)*sigmoid(d)", (), "c - sigmoid(d)"),
         ("(I - X)*inv(I + X) + I", ("X: matrix(n, n)",), "2 (I + X)^-1"),
@@ -79,7 +79,7 @@ def typed_alone(e: Expr) -> Typed:
         ("(a*x + b)^2 - a^2*x^2 - b^2", ("x: scalar",), "2 a x b"),
         ("(A - B)*(A + B) + B*A - A*B", ("A: matrix(n, n)", "B: matrix(n, n)"), "A^2 - B^2"),
         ("c'*(x - y) + (y - x)'*c", ("c: vector", "y: vector"), "0"),
-        ("1/(c*(1 + d/c))", (), "(c + d)^-1"),
+        ("1/(c*(1 + d/c))", (), "1/(c + d)"),
         ("dg(X + X')", (), "2 dg(X)"),
         ("tr(dexpm(c*X, Y)*X)", ("Y: matrix",), "tr(Y expm(c X) X)"),
         (

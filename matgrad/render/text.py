@@ -346,6 +346,8 @@ def _call(e: Expr, pieces: Pieces, style: str) -> tuple[str, int]:
         return f"{name_text(name, style)}{chr(39) * order}" + _bracket(inside, style), ATOM
     if op == "epow" and ex.is_divisor(e):
         return _hadamard(e, pieces, style)
+    if op == "power" and ex.is_divisor(e):
+        return _fraction(Fraction(1), (e,), (), pieces, style)
     if op in ("power", "epow", "matpow"):
         base = _at(args[0], INDEXED, pieces, style)
         return _power_text(base, args[1], pieces, style, "." if op == "epow" else "")
